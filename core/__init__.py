@@ -1,0 +1,1 @@
+"""Engines: product-neutral, imported by everything above and importing none of it."""

@@ -1,0 +1,1 @@
+"""Pure Python used everywhere: money, problems, ids, the clock. No Django models."""
