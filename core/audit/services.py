@@ -1,0 +1,78 @@
+"""Actor and `record()`: every write service calls it once, in its own transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db import connection
+
+from core.audit import verbs
+from core.audit.models import AuditEntry
+
+ActorKind = Literal["user", "key", "client_app", "job", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who causes a change: a user, a key, a client app, a job, or the system itself."""
+
+    kind: ActorKind
+    id: str
+    label: str
+    on_behalf_of: str = ""
+    request_id: str = ""
+    address: str = ""
+
+    @classmethod
+    def system(cls, label: str = "Cockpit") -> "Actor":
+        """The product itself: migrations, seeds, commands."""
+        return cls("system", "", label)
+
+    @classmethod
+    def job(cls, name: str) -> "Actor":
+        """A background job."""
+        return cls("job", name, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a change is about, with its label as of then."""
+
+    kind: str
+    id: UUID | str
+    label: str
+
+
+def record(
+    *,
+    actor: Actor,
+    verb: str,
+    target: Target | tuple[str, UUID | str, str],
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+    product: str = "",
+) -> AuditEntry:
+    """Write one audit entry in the current schema. Secrets never belong in `before` or `after`."""
+    assert verbs.is_registered(verb), f"Declare the verb {verb} with its sentence."
+    assert connection.in_atomic_block, "An entry stands or falls with the change it describes."
+    kind, target_id, label = (
+        (target.kind, target.id, target.label) if isinstance(target, Target) else target
+    )
+    return AuditEntry.objects.create(
+        product=product,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_label=actor.label[:254],
+        on_behalf_of=actor.on_behalf_of[:254],
+        verb=verb,
+        target_kind=kind,
+        target_id=str(target_id),
+        target_label=label[:254],
+        before=dict(before) if before is not None else None,
+        after=dict(after) if after is not None else None,
+        reason=reason[:500],
+        request_id=actor.request_id,
+        address=actor.address,
+    )

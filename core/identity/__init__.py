@@ -1,0 +1,1 @@
+"""The login: users (one table a schema), roles, invitations."""

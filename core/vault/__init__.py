@@ -1,0 +1,1 @@
+"""Sealed secrets. Nothing else in the product seals or opens one."""
