@@ -1,0 +1,1 @@
+"""Console: an AI gateway for a company's developers."""

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class ConsoleConfig(AppConfig):
+    name = "console"
+    verbose_name = "Console"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from console.product import PRODUCT
+        from core.hierarchy.product import register
+
+        register(PRODUCT)

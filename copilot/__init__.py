@@ -1,0 +1,1 @@
+"""Copilot: agentic workspaces for a company's employees."""

@@ -1,0 +1,1 @@
+"""Organizations, teams, members and memberships: one engine, two separate products."""

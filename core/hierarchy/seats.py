@@ -1,0 +1,113 @@
+"""The place that a call acts from: what both products' bindings make a principal of."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from core.hierarchy.product import Product
+from core.kit.problems import NotAllowed
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One active membership with its path: whose rights count, and whose wallet pays first."""
+
+    product: str
+    user_id: UUID
+    label: str
+    member_id: UUID
+    membership_id: UUID
+    wallet_id: UUID
+    team_id: UUID | None
+    organization_id: UUID
+    global_id: UUID
+
+    @property
+    def path(self) -> tuple[UUID, ...]:
+        """The nodes whose caps hold for a call from here, from the innermost outwards."""
+        nodes = (self.membership_id, self.member_id, self.team_id, self.organization_id)
+        inner = tuple(node for node in nodes if node is not None)
+        return inner if self.organization_id == self.global_id else (*inner, self.global_id)
+
+
+def seat_of_user(product: Product, user_id: UUID, *, team: str | None = None) -> Seat:
+    """Return the place a user acts from: in the team named by id or exact name, or the primary one.
+
+    Raises:
+        NotAllowed: the user is not active, has no seat in the product, or is not in that team.
+    """
+    return _seat(product, team=team, member__user=user_id)
+
+
+def seat_of_email(product: Product, email: str, *, team: str | None = None) -> Seat:
+    """Return the place that somebody acts from who is named by an e-mail address.
+
+    Raises:
+        NotAllowed: nobody active of that address has a seat in the product, or is in that team.
+    """
+    return _seat(product, team=team, member__user__email__iexact=email)
+
+
+def seat_of_membership(product: Product, membership_id: UUID) -> Seat:
+    """Return the place that is this membership.
+
+    Raises:
+        NotAllowed: it, or anything above it, is archived, or its user is not active.
+    """
+    return _seat(product, team=None, pk=membership_id)
+
+
+def _seat(product: Product, *, team: str | None, **who: Any) -> Seat:
+    # The abstract model has no `member`, `organization` and `team`; each product's has.
+    memberships: QuerySet[Any] = product.membership._default_manager.all()
+    places = (
+        memberships.filter(
+            Q(team=None) | Q(team__archived_at=None),
+            archived_at=None,
+            member__archived_at=None,
+            member__user__is_active=True,
+            organization__archived_at=None,
+            **who,
+        )
+        .select_related("member__user", "organization", "team")
+        .order_by("-is_primary", "organization__is_global", "created_at")
+    )
+    place = _chosen(list(places), team)
+    if place is None:
+        where = product.title if team is None else "this team"
+        raise NotAllowed(f"There is no active seat in {where}. An account admin can give one.")
+    return _seat_at(product, place)
+
+
+def _chosen(places: list[Any], team: str | None) -> Any | None:
+    """Return the first place, or the one in a team.
+
+    Raises:
+        NotAllowed: the name fits teams of several organizations.
+    """
+    if team is None:
+        return places[0] if places else None
+    in_teams = [place for place in places if place.team is not None]
+    by_id = [place for place in in_teams if str(place.team_id) == team.lower()]
+    fitting = by_id or [place for place in in_teams if place.team.name == team]
+    if len(fitting) > 1:
+        raise NotAllowed("The member is in several teams of this name. Send the team's id.")
+    return fitting[0] if fitting else None
+
+
+def _seat_at(product: Product, place: Any) -> Seat:
+    user = place.member.user
+    everyone = product.organization._default_manager.filter(is_global=True)
+    return Seat(
+        product=product.slug,
+        user_id=user.pk,
+        label=str(user),
+        member_id=place.member_id,
+        membership_id=place.pk,
+        wallet_id=place.wallet_id,
+        team_id=place.team_id,
+        organization_id=place.organization_id,
+        global_id=everyone.values_list("pk", flat=True).get(),
+    )

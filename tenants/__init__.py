@@ -1,0 +1,1 @@
+"""The public schema: accounts and what super admins decide about them."""

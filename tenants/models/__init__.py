@@ -1,0 +1,24 @@
+"""Tables of the public schema."""
+
+from tenants.models.accounts import Account, AccountState, Domain
+from tenants.models.figures import AccountFigure, DailyFigure
+from tenants.models.llms import Llm, LlmKind, LlmOffer, PlatformDeployment, PriceRow
+from tenants.models.signing import SigningKey
+from tenants.models.terms import CreditFactor, CreditTerms, Period
+
+__all__ = (
+    "Account",
+    "AccountFigure",
+    "AccountState",
+    "CreditFactor",
+    "CreditTerms",
+    "DailyFigure",
+    "Domain",
+    "Llm",
+    "LlmKind",
+    "LlmOffer",
+    "Period",
+    "PlatformDeployment",
+    "PriceRow",
+    "SigningKey",
+)
