@@ -1,6 +1,6 @@
 """Reads of the trail: newest first, by cursor, without counting."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,8 @@ def entries(
     verb: str = "",
     text: str = "",
     about: UUID | str | None = None,
+    by: UUID | str | None = None,
+    without: Collection[str] = (),
     before: UUID | None = None,
     limit: int = 50,
 ) -> list[AuditEntry]:
@@ -36,27 +38,24 @@ def entries(
 
     `product` also lets through what belongs to no product; `verb` is one verb, or all of a noun
     when it ends in a dot; `text` is looked for in who, what and why; `about` is the id of a
-    target; `before` is the id of the last entry already shown.
+    target, `by` of an actor; `without` names verbs to leave out; `before` is the id of the last
+    entry already shown.
     """
-    rows = AuditEntry.objects.order_by("-id")
+    wanted = Q()
     if product:
-        rows = rows.filter(product__in=("", product))
-    if verb.endswith("."):
-        rows = rows.filter(verb__startswith=verb)
-    elif verb:
-        rows = rows.filter(verb=verb)
-    for word in text.split():
-        rows = rows.filter(
-            Q(actor_label__icontains=word)
-            | Q(target_label__icontains=word)
-            | Q(reason__icontains=word)
-            | Q(on_behalf_of__icontains=word)
-        )
+        wanted &= Q(product__in=("", product))
+    if verb:
+        wanted &= Q(verb__startswith=verb) if verb.endswith(".") else Q(verb=verb)
     if about is not None:
-        rows = rows.filter(target_id=str(about))
+        wanted &= Q(target_id=str(about))
+    if by is not None:
+        wanted &= Q(actor_id=str(by))
     if before is not None:
-        rows = rows.filter(id__lt=before)
-    return list(rows[:limit])
+        wanted &= Q(id__lt=before)
+    for word in text.split():
+        wanted &= _mentions(word)
+    rows = AuditEntry.objects.filter(wanted).exclude(verb__in=without)
+    return list(rows.order_by("-id")[:limit])
 
 
 def recent_verbs(product: str = "") -> list[str]:
@@ -76,6 +75,15 @@ def changes_of(entry: AuditEntry) -> list[Change]:
 def icon_for(entry: AuditEntry) -> str:
     """Return the icon of an entry's verb."""
     return icon_of(entry.verb)
+
+
+def _mentions(word: str) -> Q:
+    return (
+        Q(actor_label__icontains=word)
+        | Q(target_label__icontains=word)
+        | Q(reason__icontains=word)
+        | Q(on_behalf_of__icontains=word)
+    )
 
 
 def _names(*mappings: dict[str, Any]) -> Iterator[str]:

@@ -74,10 +74,14 @@ def _seat(product: Product, *, team: str | None, **who: Any) -> Seat:
         .select_related("member__user", "organization", "team")
         .order_by("-is_primary", "organization__is_global", "created_at")
     )
-    place = _chosen(list(places), team)
+    found = list(places)
+    place = _chosen(found, team)
+    if place is None and found:
+        raise NotAllowed("The member is not in this team. An account admin can change that.")
     if place is None:
-        where = product.title if team is None else "this team"
-        raise NotAllowed(f"There is no active seat in {where}. An account admin can give one.")
+        raise NotAllowed(
+            f"There is no active seat in {product.title}. An account admin can give one."
+        )
     return _seat_at(product, place)
 
 

@@ -34,10 +34,11 @@ def organizations_of(product: Product) -> QuerySet[Any]:
 
 def teams_of(product: Product) -> QuerySet[Any]:
     """Return every team with its organization, `member_count` and `allocation`."""
-    return product.team._default_manager.select_related("organization").annotate(
-        member_count=_count(_active_places(product), "team", "member"),
-        allocation=_allocation(),
+    teams = _rows(product.team).select_related("organization")
+    counted: QuerySet[Any] = teams.annotate(
+        member_count=_count(_active_places(product), "team", "member"), allocation=_allocation()
     )
+    return counted
 
 
 def members_of(product: Product) -> QuerySet[Any]:
@@ -76,7 +77,7 @@ def members_outside(
     place = (
         {"team": node} if isinstance(node, AbstractTeam) else {"organization": node, "team": None}
     )
-    inside = product.membership._default_manager.filter(_ACTIVE, **place)
+    inside = _rows(product.membership).filter(_ACTIVE, **place)
     rows = members_of(product).filter(archived_at=None).exclude(pk__in=inside.values("member"))
     for word in term.split():
         rows = rows.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
@@ -87,7 +88,7 @@ def places_of(product: Product, member: AbstractMember) -> list[Any]:
     """Return the places a member can act from, the primary one first, `global` last."""
     return list(
         _named_places(product)
-        .filter(member=member, organization__archived_at=None)  # type: ignore[misc]
+        .filter(member=member, organization__archived_at=None)
         .filter(Q(team=None) | Q(team__archived_at=None))
     )
 
@@ -106,7 +107,8 @@ def acting_membership(
         NotFound: the member is not in that team.
     """
     places = (
-        product.membership._default_manager.filter(_ACTIVE, member=member)  # type: ignore[misc]
+        _rows(product.membership)
+        .filter(_ACTIVE, member=member)
         .filter(Q(team=None) | Q(team__archived_at=None), organization__archived_at=None)
         .select_related("organization", "team", "wallet")
     )
@@ -117,7 +119,8 @@ def acting_membership(
     )
     if place is None:
         raise NotFound("The member is not in this team.")
-    return place
+    found: AbstractMembership = place
+    return found
 
 
 def member_of(product: Product, member_id: UUID | str) -> Any:
@@ -135,7 +138,8 @@ def organization_named(product: Product, organization_id: UUID | str) -> Abstrac
     Raises:
         NotFound: there is none of that id.
     """
-    return _one(organizations_of(product), organization_id)
+    found: AbstractOrganization = _one(organizations_of(product), organization_id)
+    return found
 
 
 def team_named(product: Product, team_id: UUID | str) -> AbstractTeam:
@@ -144,7 +148,8 @@ def team_named(product: Product, team_id: UUID | str) -> AbstractTeam:
     Raises:
         NotFound: there is none of that id.
     """
-    return _one(teams_of(product), team_id)
+    found: AbstractTeam = _one(teams_of(product), team_id)
+    return found
 
 
 def member_named(product: Product, member_id: UUID | str) -> AbstractMember:
@@ -153,7 +158,8 @@ def member_named(product: Product, member_id: UUID | str) -> AbstractMember:
     Raises:
         NotFound: there is none of that id.
     """
-    return _one(product.member._default_manager.all(), member_id)
+    found: AbstractMember = _one(_rows(product.member), member_id)
+    return found
 
 
 def _one(rows: QuerySet[Any], row_id: UUID | str) -> Any:
@@ -166,16 +172,20 @@ def _one(rows: QuerySet[Any], row_id: UUID | str) -> Any:
     return row
 
 
+def _rows(model: Any) -> QuerySet[Any]:
+    """Return a table's rows. The abstract classes do not know the keys that a product adds."""
+    rows: QuerySet[Any] = model._default_manager.all()
+    return rows
+
+
 def _active_places(product: Product) -> QuerySet[Any]:
-    return product.membership._default_manager.filter(
-        _ACTIVE,
-        member__archived_at=None,  # type: ignore[misc]
-    )
+    return _rows(product.membership).filter(_ACTIVE, member__archived_at=None)
 
 
 def _named_places(product: Product) -> QuerySet[Any]:
     return (
-        product.membership._default_manager.filter(_ACTIVE)
+        _rows(product.membership)
+        .filter(_ACTIVE)
         .select_related("organization", "team")
         .order_by("-is_primary", "organization__is_global", "created_at")
     )

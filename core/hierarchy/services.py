@@ -5,7 +5,7 @@ in its history.
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 
@@ -36,7 +36,7 @@ from core.tenancy.policy import bump_policy
 
 GLOBAL_NAME = "global"
 
-NodeT = TypeVar("NodeT", bound=Node)
+NamedT = TypeVar("NamedT", bound=AbstractOrganization | AbstractTeam)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,8 @@ def create_team(
     wallet = create_wallet(
         book=organization.wallet.book, kind=WalletKind.TEAM, parent=organization.wallet
     )
-    node = product.team(name=_checked_name(name), wallet=wallet, organization=organization)  # type: ignore[misc]
+    team: Any = product.team
+    node: AbstractTeam = team(name=_checked_name(name), wallet=wallet, organization=organization)
     return _created(node, product=product, actor=actor)
 
 
@@ -159,15 +160,16 @@ def archive_node(*, product: Product, node: Node, reason: str = "", actor: Actor
     """
     if isinstance(node, AbstractOrganization):
         _refuse_global(node)
-        if product.team._default_manager.filter(organization=node, archived_at=None).exists():  # type: ignore[misc]
+        teams: Any = product.team._default_manager
+        if teams.filter(organization=node, archived_at=None).exists():
             raise StillInUse("Archive its teams first.")
-        place = {"organization": node}
+        place: dict[str, Node] = {"organization": node}
     else:
         assert isinstance(node, AbstractTeam)
         place = {"team": node}
-    places = product.membership._default_manager.filter(**place, archived_at=None)
+    places = _memberships(product).filter(**place, archived_at=None)
     # An archived member's place does not count: the seat it belongs to is gone.
-    if places.filter(member__archived_at=None).exists():  # type: ignore[misc]
+    if places.filter(member__archived_at=None).exists():
         raise StillInUse("Remove its members first.")
     _archive(node, kind=_kind(node), product=product, reason=reason, actor=actor)
 
@@ -273,7 +275,7 @@ def place_member(
         if node is not None:
             _refuse_archived(node)
     assert team is None or team.organization == organization  # type: ignore[attr-defined]
-    places = product.membership._default_manager.filter(member=member, archived_at=None)  # type: ignore[misc]
+    places = _memberships(product).filter(member=member, archived_at=None)
     if places.filter(organization=organization, team=team).exists():
         raise AlreadyThere(f"{member} is already in {team or organization}.")
     is_first = not places.filter(organization__is_global=False).exists()
@@ -298,7 +300,7 @@ def make_primary(*, product: Product, membership: AbstractMembership, actor: Act
     """Make a place the one that calls without an acting team are charged to."""
     _refuse_archived(membership)
     member = membership.member  # type: ignore[attr-defined]
-    places = product.membership._default_manager.filter(member=member, archived_at=None)  # type: ignore[misc]
+    places = _memberships(product).filter(member=member, archived_at=None)
     places.exclude(pk=membership.pk).update(is_primary=False)
     places.filter(pk=membership.pk).update(is_primary=True)
     record(
@@ -321,7 +323,7 @@ def remove_membership(*, product: Product, membership: AbstractMembership, actor
     membership.is_primary = False
     membership.save(update_fields=("archived_at", "is_primary"))
     if was_primary:
-        places = product.membership._default_manager.filter(member=member, archived_at=None)  # type: ignore[misc]
+        places = _memberships(product).filter(member=member, archived_at=None)
         heir = places.order_by("organization__is_global", "created_at").first()
         if heir is not None:
             heir.is_primary = True
@@ -361,6 +363,11 @@ def restore_member(*, product: Product, member: AbstractMember, actor: Actor) ->
     bump_policy()
 
 
+def _memberships(product: Product) -> Any:
+    """Return the product's memberships; the abstract class does not know its foreign keys."""
+    return product.membership._default_manager
+
+
 def _place(
     *,
     product: Product,
@@ -373,16 +380,17 @@ def _place(
     book = Book.objects.get(product=product.slug)
     parent = team.wallet if team is not None else organization.wallet
     wallet = create_wallet(book=book, kind=WalletKind.MEMBERSHIP, parent=parent)
-    return product.membership._default_manager.create(
+    membership: AbstractMembership = _memberships(product).create(
         member=member,
         organization=organization,
         team=team,
         is_primary=is_primary,
         wallet=wallet,
     )
+    return membership
 
 
-def _created(node: NodeT, *, product: Product, actor: Actor) -> NodeT:
+def _created(node: NamedT, *, product: Product, actor: Actor) -> NamedT:
     _save(node)
     kind = _kind(node)
     record(actor=actor, verb=CREATED[kind], target=(kind, node.pk, node.name), product=product.slug)

@@ -7,4 +7,4 @@ class IdentityConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from core.identity import receivers  # noqa: F401  connects them
+        from core.identity import checks, receivers  # noqa: F401  registers and connects them

@@ -72,6 +72,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name.split(" ")[0] if self.name else self.email
 
     @property
+    def has_joined(self) -> bool:
+        """Whether the person can sign in, or could until they were deactivated."""
+        return self.is_active or self.has_usable_password()
+
+    @property
     def is_staff(self) -> bool:
         """Asked by parts of Django's admin; our sites decide by role instead."""
         return False

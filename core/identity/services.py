@@ -46,6 +46,14 @@ class InvitationLink:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """Somebody with a new role, and the link to send to who cannot sign in yet."""
+
+    user: User
+    link: InvitationLink | None
+
+
 @transaction.atomic
 def create_user(
     *, email: str, name: str = "", password: str | None = None, is_active: bool = True, actor: Actor
@@ -204,6 +212,22 @@ def give_role(
 
 
 @transaction.atomic
+def appoint_account_admin(*, email: str, name: str = "", actor: Actor) -> Appointment:
+    """Make somebody account admin by e-mail address; who is new here gets a login.
+
+    The caller sends the link of the invitation, if there is one.
+
+    Raises:
+        InvalidInput: the e-mail address is not one.
+    """
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    if user is None:
+        user = create_user(email=email, name=name, is_active=False, actor=actor)
+    give_role(user=user, role=Role.ACCOUNT_ADMIN, actor=actor)
+    return Appointment(user, None if user.has_joined else invite_user(user=user, actor=actor))
+
+
+@transaction.atomic
 def take_role(*, assignment: RoleAssignment, actor: Actor) -> None:
     """Take a role from somebody.
 
@@ -217,7 +241,11 @@ def take_role(*, assignment: RoleAssignment, actor: Actor) -> None:
     before = {"role": role.label, "product": assignment.product}
     assignment.delete()
     record(
-        actor=actor, verb=ROLE_TAKEN, target=_target(user), before=before, product=before["product"]
+        actor=actor,
+        verb=ROLE_TAKEN,
+        target=_target(user),
+        before=before,
+        product=assignment.product,
     )
     _bump()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
+from psycopg.pq import TransactionStatus
 
 # Per statement, not per row: nothing to pay on the way in, and TRUNCATE has no rows.
 _INSTALL = """
@@ -48,5 +49,6 @@ def purging() -> Iterator[None]:
         try:
             yield
         finally:
-            if not connection.needs_rollback:
+            # After an error the exception ends with the transaction, or with its savepoint.
+            if connection.connection.info.transaction_status != TransactionStatus.INERROR:
                 cursor.execute("SET LOCAL cockpit.purge = 'off'")

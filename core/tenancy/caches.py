@@ -8,8 +8,10 @@ threads at once.
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import connections
 from guardian import shortcuts
+
+from core.tenancy.connection import connection
 
 
 class SchemaCache(dict[str, Any]):
@@ -23,8 +25,12 @@ class SchemaCache(dict[str, Any]):
 
     def clear(self) -> None:
         """Forget the current schema's slice; the backend calls this at each change of schema."""
-        for key in [key for key in list(self) if key.startswith(f"{connection.schema_name}|")]:
-            super().pop(key, None)
+        # A thread's first connection calls this while it is being made. Asking `connection` for
+        # its schema would then make another one, and so on without end.
+        for made in connections.all(initialized_only=True):
+            schema = made.schema_name  # type: ignore[attr-defined]
+            for key in [key for key in list(self) if key.startswith(f"{schema}|")]:
+                self.pop(key, None)
 
     @staticmethod
     def _key(using: str) -> str:
@@ -38,7 +44,11 @@ def content_type_of_permission(app_label: str, codename: str) -> ContentType:
 
 def key_process_caches_by_schema() -> None:
     """Replace the shared caches. Called once, when the apps are ready."""
-    ContentType.objects._cache = SchemaCache()  # type: ignore[attr-defined]  # noqa: SLF001
+    cache = SchemaCache()
+    # `objects` is a copy that Django makes anew whenever a model is registered; the manager it
+    # copies must have the same cache.
+    for manager in (ContentType.objects, *ContentType._meta.local_managers):
+        manager._cache = cache  # type: ignore[attr-defined]  # noqa: SLF001
     # guardian clears its cache after each migration, so the replacement must answer that too.
     content_type_of_permission.cache_clear = lambda: None  # type: ignore[attr-defined]
-    shortcuts._get_ct_cached = content_type_of_permission  # type: ignore[assignment]  # noqa: SLF001
+    shortcuts._get_ct_cached = content_type_of_permission  # noqa: SLF001

@@ -60,7 +60,8 @@ BEGIN
     -- An identity sequence of the copy starts afresh, and has the type of its column, which may
     -- have been changed since; give it the template's type and place.
     FOR item IN
-        SELECT old.relname, format_type(o.seqtypid, NULL) AS type, o.seqtypid <> n.seqtypid AS differs
+        SELECT old.relname, format_type(o.seqtypid, NULL) AS type,
+            o.seqtypid <> n.seqtypid AS differs
         FROM pg_class old JOIN pg_sequence o ON o.seqrelid = old.oid
         JOIN pg_class new ON new.relname = old.relname AND new.relnamespace = target::regnamespace
         JOIN pg_sequence n ON n.seqrelid = new.oid

@@ -12,8 +12,9 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
-from django.db import connection
 from django_tenants.utils import get_public_schema_name
+
+from core.tenancy.connection import connection
 
 TEMPLATE_SCHEMA = "account_template"
 
@@ -72,7 +73,7 @@ def current_schema() -> str:
 
 def in_account_schema() -> bool:
     """Whether this thread's connection is in some account's schema."""
-    return current_schema() != get_public_schema_name()
+    return current_schema() != str(get_public_schema_name())
 
 
 @contextmanager

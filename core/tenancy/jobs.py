@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task, current_app, shared_task
-from django.db import connection, transaction
+from django.db import transaction
 from django_tenants.utils import get_tenant_model
 
-from core.tenancy.context import in_account, in_account_schema, in_public
+from core.tenancy.context import current_schema, in_account, in_account_schema, in_public
 
 HEADER = "cockpit_account"
 
@@ -31,7 +31,7 @@ class AccountJob(Task):  # type: ignore[misc]
         if HEADER not in headers:
             if not in_account_schema():
                 raise AccountMissing(f"{self.name} was queued outside any account.")
-            headers[HEADER] = connection.schema_name
+            headers[HEADER] = current_schema()
         return super().apply_async(*args, headers=headers, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -71,7 +71,7 @@ def enqueue_on_commit(name: str, /, **kwargs: Any) -> None:
     verifies that each name is registered.
     """
     job = current_app.tasks[name]
-    schema = connection.schema_name if isinstance(job, AccountJob) else None
+    schema = current_schema() if isinstance(job, AccountJob) else None
     if isinstance(job, AccountJob) and not in_account_schema():
         raise AccountMissing(f"{name} was queued outside any account.")
 

@@ -7,13 +7,16 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import set_urlconf
 from django_tenants.utils import get_tenant_domain_model, get_tenant_model
 
+from core.tenancy.connection import connection
+
 ACCOUNT_HEADER = "X-Cockpit-Account"
 _HEADER_PATHS = ("/api/", "/scim/")
+# OAuth clients understand errors in OAuth's own shape only.
+_TOKEN_PATH = "/api/auth/v1/token"  # noqa: S105  a path
 
 # A host keeps pointing at the same account id; the account's state is read at every request.
 _HOST_TTL_SECONDS = 30.0
@@ -61,24 +64,25 @@ class AccountMiddleware:
             return None, None
         if is_public:
             if not request.path.startswith(_HEADER_PATHS) or request.COOKIES:
-                return None, _refuse(
-                    f"{ACCOUNT_HEADER} is for /api/ and /scim/ requests without cookies."
-                )
+                detail = f"{ACCOUNT_HEADER} is for /api/ and /scim/ requests without cookies."
+                return None, _refuse(request, detail)
             account = get_tenant_model().objects.filter(slug=slug).first()
             if account is None:
-                return None, _refuse(f"{ACCOUNT_HEADER} names no account.")
+                return None, _refuse(request, f"{ACCOUNT_HEADER} names no account.")
             return account, None
         account_id = _account_id_of_host(host)
         account = get_tenant_model().objects.filter(pk=account_id).first() if account_id else None
         if account is None:
             raise Http404(f"No account lives at {host}.")
         if slug and slug != account.slug:
-            return None, _refuse(f"{ACCOUNT_HEADER} and the host name different accounts.")
+            detail = f"{ACCOUNT_HEADER} and the host name different accounts."
+            return None, _refuse(request, detail)
         return account, None
 
     def _closed(self, request: HttpRequest, account: Any) -> HttpResponse:
         if request.path.startswith(("/api/", "/scim/")):
-            return _refuse("This account is suspended.", status=403, code="account_suspended")
+            detail = "This account is suspended."
+            return _refuse(request, detail, status=403, code="account_suspended")
         from django.shortcuts import render
 
         return render(request, "cockpit/suspended.html", {"account": account}, status=403)
@@ -93,7 +97,7 @@ def _account_id_of_host(host: str) -> UUID | None:
     hit = _hosts.get(host)
     if hit is not None and hit[0] > time.monotonic():
         return hit[1]
-    account_id = (
+    account_id: UUID | None = (
         get_tenant_domain_model().objects.filter(domain=host).values_list("tenant_id", flat=True)
     ).first()
     # Only hosts that exist are kept: a visitor could otherwise fill the cache with made-up names.
@@ -102,7 +106,17 @@ def _account_id_of_host(host: str) -> UUID | None:
     return account_id
 
 
-def _refuse(detail: str, *, status: int = 401, code: str = "unauthenticated") -> JsonResponse:
+def _refuse(
+    request: HttpRequest, detail: str, *, status: int = 401, code: str = "unauthenticated"
+) -> JsonResponse:
+    if request.path == _TOKEN_PATH:
+        error = "invalid_client" if status == 401 else "access_denied"
+        return JsonResponse(
+            {"error": error, "error_description": detail},
+            status=status,
+            headers={"Cache-Control": "no-store"}
+            | ({"WWW-Authenticate": "Basic realm=cockpit"} if status == 401 else {}),
+        )
     body = {
         "type": f"/problems/{code.replace('_', '-')}",
         "title": "Which account is meant?" if status == 401 else "This account is suspended",
