@@ -1,0 +1,1 @@
+"""Console's REST API."""

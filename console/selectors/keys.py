@@ -1,0 +1,84 @@
+"""Reads of virtual keys, limited to what the reader may see."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from console.models import Membership, VirtualKey
+from core.access.permissions import may
+from core.identity.models import User
+from core.kit.clock import now
+from core.kit.problems import NotFound
+
+MANAGE_ALL, MANAGE_OWN = "console.manage_keys", "console.own_keys"
+
+
+def keys_for(user: User) -> QuerySet[VirtualKey]:
+    """Return the keys that a user may see: all of the account for its admins, else their own."""
+    keys = VirtualKey.objects.select_related(
+        "membership__member__user", "membership__team", "membership__organization"
+    )
+    if may(user, MANAGE_ALL):
+        return keys
+    if may(user, MANAGE_OWN):
+        return keys.filter(membership__member__user=user)
+    return keys.none()
+
+
+def key_for(user: User, key_id: UUID | str) -> VirtualKey:
+    """Return one key.
+
+    Raises:
+        NotFound: there is none of that id, or it is somebody else's.
+    """
+    try:
+        key = keys_for(user).filter(pk=UUID(str(key_id))).first()
+    except ValueError:
+        key = None
+    if key is None:
+        raise NotFound("There is no such key.")
+    return key
+
+
+def active_keys(keys: QuerySet[VirtualKey]) -> QuerySet[VirtualKey]:
+    """Return those of some keys that the gateway admits as far as the key itself goes."""
+    return keys.filter(Q(expires_at=None) | Q(expires_at__gt=now()), revoked_at=None)
+
+
+def places_for_key(user: User) -> QuerySet[Membership]:
+    """Return the memberships that a user may make a key for, the primary one first."""
+    own = Membership.objects.filter(
+        Q(team=None) | Q(team__archived_at=None),
+        archived_at=None,
+        member__user=user,
+        member__archived_at=None,
+        organization__archived_at=None,
+    )
+    return own.select_related("organization", "team").order_by(
+        "-is_primary", "organization__is_global", "created_at"
+    )
+
+
+def place_for_key(user: User, membership_id: UUID | str) -> Membership:
+    """Return one membership to make a key for: an own one, or anybody's for who manages all keys.
+
+    Raises:
+        NotFound: there is none of that id, or it is somebody else's.
+    """
+    places = (
+        Membership.objects.filter(archived_at=None, member__archived_at=None)
+        if may(user, MANAGE_ALL)
+        else places_for_key(user)
+    )
+    try:
+        place = places.filter(pk=UUID(str(membership_id))).first()
+    except ValueError:
+        place = None
+    if place is None:
+        raise NotFound("There is no such place.")
+    return place
+
+
+def key_of_hash(token_hash: str) -> VirtualKey | None:
+    """Return the key of a token by its keyed hash, for the gateway."""
+    return VirtualKey.objects.filter(token_hash=token_hash).first()

@@ -1,0 +1,1 @@
+"""Copilot's REST API."""

@@ -1,0 +1,1 @@
+"""The REST kit: problems, authentication, permissions, OpenAPI; and the token endpoint."""
