@@ -1,0 +1,1 @@
+"""The face for super admins; no tables of its own."""

@@ -1,0 +1,1 @@
+"""Pages of the super admin: one module a task."""
