@@ -1,0 +1,20 @@
+"""`manage.py seed_demo`: the two demo accounts."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from cockpit.demo.seeding import demo_file, seed
+
+
+class Command(BaseCommand):
+    """Seeds the demo once; running it again changes nothing."""
+
+    help = "Seed two demo accounts and write who to log in as into demo.json."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO:
+            raise CommandError("Set COCKPIT_DEMO=1: the demo never goes into a real installation.")
+        seed(lambda sentence: self.stdout.write(sentence))
+        self.stdout.write(f"Demo: ready; who to log in as is in {demo_file().name}")
