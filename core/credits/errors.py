@@ -1,0 +1,114 @@
+"""What the world may do to a ledger, as problems."""
+
+from core.credits.messages import ReserveAnswer
+from core.credits.models import Balance, WalletKind
+from core.kit.money import format_credits
+from core.kit.problems import Conflict, InvalidInput, NotAllowed, NotFound, Problem
+
+
+class InsufficientCredits(Problem):
+    """Less is free than was asked. Extensions: asked, available, wallet, wallet_kind."""
+
+    code = "insufficient_credits"
+    title = "There are not enough credits"
+    status = 402
+
+
+class CapReached(Problem):
+    """A cap on a node or key admits less than was asked. Extensions: asked, available, subject."""
+
+    code = "cap_reached"
+    title = "A spending cap is reached"
+    status = 402
+
+
+class IdempotencyMismatch(Problem):
+    """The key or request id was used before, for something else."""
+
+    code = "idempotency_mismatch"
+    title = "This key was used for something else"
+    status = 422
+
+
+class DuplicateRequest(Conflict):
+    """The request id was used before, for the same call. Extension: its state."""
+
+    code = "duplicate_request"
+    title = "This call was made already"
+
+
+class PolicyChanged(Conflict):
+    """Somebody changed rights since the caller looked. Look again and repeat."""
+
+    code = "policy_changed"
+    title = "The rules have just changed; try again"
+
+
+class AccountSuspended(NotAllowed):
+    """The account admits no calls."""
+
+    code = "account_suspended"
+    title = "This account is suspended"
+
+
+class NoSuchBook(NotFound):
+    """The account has no book for the product."""
+
+    code = "no_such_book"
+    title = "There are no credits for this product"
+
+
+class InvalidAmount(InvalidInput):
+    """A number of credits that cannot move: negative, zero, or out of range."""
+
+    code = "invalid_amount"
+    title = "This is not an amount of credits that can move"
+
+
+def not_enough_in(balance: Balance, *, kind: str, asked: int) -> InsufficientCredits:
+    """Return the problem of moving `asked` out of a wallet that has less to give."""
+    available = max(balance.free, 0)
+    name = WalletKind(kind).label
+    return InsufficientCredits(
+        f"{name} has {format_credits(available)} credits free; this takes {format_credits(asked)}.",
+        asked=format_credits(asked),
+        available=format_credits(available),
+        wallet=str(balance.wallet_id),
+        wallet_kind=kind,
+    )
+
+
+def problem_of(answer: ReserveAnswer) -> Problem | None:
+    """Return why a reservation was refused as a problem, or None where it was not.
+
+    Amounts in extensions are decimal strings in credits.
+    """
+    asked, available = format_credits(answer.asked), format_credits(answer.free)
+    problem: Problem | None = None
+    match answer.outcome:
+        case "insufficient":
+            problem = InsufficientCredits(
+                f"This call may cost {asked} credits; {available} are free.",
+                asked=asked,
+                available=available,
+                wallet=str(answer.wallet_id),
+                wallet_kind=answer.wallet_kind,
+            )
+        case "capped":
+            problem = CapReached(
+                f"This call may cost {asked} credits; the cap leaves {available}.",
+                asked=asked,
+                available=available,
+                subject=str(answer.cap_subject),
+            )
+        case "suspended":
+            problem = AccountSuspended()
+        case "stale":
+            problem = PolicyChanged(policy_version=answer.policy_version)
+        case "duplicate":
+            problem = DuplicateRequest(state=answer.state)
+        case "mismatch":
+            problem = IdempotencyMismatch()
+        case "reserved":
+            pass
+    return problem

@@ -1,0 +1,41 @@
+"""The ledger's tables. They stand in every account's schema; all amounts are micro-credits."""
+
+from core.credits.models.books import Book, Cycle, CycleState
+from core.credits.models.calls import (
+    Label,
+    Reservation,
+    ReservationState,
+    UsageEvent,
+    UsageOutcome,
+)
+from core.credits.models.caps import Cap, CapCounter, CapWindow
+from core.credits.models.movements import Act, Transfer, TransferKind
+from core.credits.models.wallets import (
+    AllocationMode,
+    AllocationRule,
+    Balance,
+    Wallet,
+    WalletKind,
+)
+
+__all__ = (
+    "Act",
+    "AllocationMode",
+    "AllocationRule",
+    "Balance",
+    "Book",
+    "Cap",
+    "CapCounter",
+    "CapWindow",
+    "Cycle",
+    "CycleState",
+    "Label",
+    "Reservation",
+    "ReservationState",
+    "Transfer",
+    "TransferKind",
+    "UsageEvent",
+    "UsageOutcome",
+    "Wallet",
+    "WalletKind",
+)

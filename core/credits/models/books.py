@@ -1,0 +1,79 @@
+"""Book and Cycle: whose money it is, and for which period."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from core.kit.ids import uuid7
+
+
+class Book(models.Model):
+    """The ledger of one product in one account.
+
+    `overflow_limit` is the standing credit line that each new cycle starts with. The spill
+    switches say where a call may go on looking once its own wallet is empty.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    product = models.CharField(max_length=16, unique=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    spill_team = models.BooleanField(_("spill to the team"), default=False)
+    spill_organization = models.BooleanField(_("spill to the organization"), default=False)
+    spill_pool = models.BooleanField(_("spill to the pool"), default=True)
+    overflow_limit = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("book")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(overflow_limit__gte=0), name="book_overflow_limit_not_negative"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.product
+
+
+class CycleState(models.TextChoices):
+    """Open: calls are charged to it. Closing: open reservations end in it. Closed: nothing does."""
+
+    OPEN = "open", _("Open")
+    CLOSING = "closing", _("Closing")
+    CLOSED = "closed", _("Closed")
+
+
+class Cycle(models.Model):
+    """One period of a book. A book without a period has one cycle without end.
+
+    The cycles of a book do not overlap: an exclusion constraint, in the migration, says so.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="cycles", db_index=False)
+    number = models.PositiveIntegerField()
+    starts_at = models.DateTimeField(db_default=Now())
+    ends_at = models.DateTimeField(null=True)
+    plan_version = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=8, choices=CycleState.choices, default=CycleState.OPEN)
+
+    class Meta:
+        verbose_name = _("cycle")
+        ordering = ("book", "number")
+        constraints = (
+            models.UniqueConstraint(fields=("book", "number"), name="each_cycle_number_once"),
+            models.UniqueConstraint(
+                fields=("book",), condition=Q(state="open"), name="one_open_cycle_for_each_book"
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="cycle_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=CycleState.values), name="cycle_state_is_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.book} {self.number}"

@@ -1,0 +1,179 @@
+"""What pages and APIs read of the ledger. Amounts are micro-credits."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Sum
+
+from core.credits.errors import NoSuchBook
+from core.credits.models import (
+    AllocationRule,
+    Balance,
+    Book,
+    Cycle,
+    CycleState,
+    Transfer,
+    TransferKind,
+    Wallet,
+    WalletKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """One wallet that calls may draw on; `via` is own, leftover, inherits, spill or overflow.
+
+    `free` may be negative: then the wallet pays nothing until that is covered.
+    """
+
+    wallet_id: UUID
+    kind: str
+    via: str
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookFigures:
+    """Where the credits of a book's open cycle are.
+
+    `granted` is what came in, less what was taken back. It is all in `unallocated`, `pool`, `nodes`
+    (what organizations, teams and memberships have free), `reserved` and `used`. Overflow stands
+    beside: `overflow_used` was drawn on the credit line `overflow_limit`.
+    """
+
+    granted: int
+    unallocated: int
+    pool: int
+    nodes: int
+    reserved: int
+    used: int
+    overflow_limit: int
+    overflow_used: int
+
+    @property
+    def left(self) -> int:
+        """What is neither used nor held; the credit line left out."""
+        return self.unallocated + self.pool + self.nodes
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHealth:
+    """Holds that are open, those past their time, and calls charged by a guess, never settled."""
+
+    open_reservations: int
+    expired_reservations: int
+    unsettled_events: int
+
+
+def book_of(product: str) -> Book:
+    """Return the book of a product.
+
+    Raises:
+        NoSuchBook: the account has none.
+    """
+    book = Book.objects.filter(product=product).first()
+    if book is None:
+        raise NoSuchBook(product=product)
+    return book
+
+
+def open_cycle_of(book: Book) -> Cycle:
+    """Return the cycle that calls are charged to."""
+    return Cycle.objects.get(book=book, state=CycleState.OPEN)
+
+
+def book_wallet(book: Book, kind: WalletKind) -> Wallet:
+    """Return unallocated, pool or overflow of a book."""
+    return Wallet.objects.get(book=book, kind=kind, depth=0)
+
+
+def balance_of(wallet: Wallet) -> Balance:
+    """Return what a wallet has in the open cycle."""
+    return Balance.objects.get(
+        wallet=wallet, cycle__book_id=wallet.book_id, cycle__state=CycleState.OPEN
+    )
+
+
+def balances_of(wallets: Iterable[UUID]) -> dict[UUID, Balance]:
+    """Return what each of these wallets has in the open cycle of its book, in one query."""
+    rows = Balance.objects.filter(wallet_id__in=set(wallets), cycle__state=CycleState.OPEN)
+    return {row.wallet_id: row for row in rows}
+
+
+def allocations_of(wallets: Iterable[UUID]) -> dict[UUID, int]:
+    """Return the own allocation of those of these wallets that have one, in one query."""
+    rules = AllocationRule.objects.filter(wallet__in=set(wallets))
+    return dict(rules.values_list("wallet_id", "amount"))
+
+
+def payers_of(wallet_id: UUID) -> list[Payer]:
+    """Return who pays for calls of a wallet, in order, by the function that enforces it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PAYERS, [wallet_id])
+        return [Payer(*row) for row in cursor.fetchall()]
+
+
+def spendable(wallet_id: UUID) -> int:
+    """Return how much a wallet's calls can spend now, from all wallets together."""
+    return sum(max(payer.free, 0) for payer in payers_of(wallet_id))
+
+
+def figures_of(book: Book) -> BookFigures:
+    """Return where the credits of a book's open cycle are."""
+    cycle = open_cycle_of(book)
+    rows = (
+        Balance.objects.filter(cycle=cycle)
+        .values("wallet__kind")
+        .annotate(
+            credits=Sum("credited"), use=Sum("used"), holds=Sum("reserved"), line=Sum("limit")
+        )
+    )
+    sums = {row["wallet__kind"]: row for row in rows}
+    overflow = sums.pop(WalletKind.OVERFLOW)
+    free = {kind: row["credits"] - row["use"] - row["holds"] for kind, row in sums.items()}
+    return BookFigures(
+        granted=granted_in(cycle),
+        unallocated=free.pop(WalletKind.UNALLOCATED),
+        pool=free.pop(WalletKind.POOL),
+        nodes=sum(free.values()),
+        reserved=sum(row["holds"] for row in sums.values()) + overflow["holds"],
+        used=sum(row["use"] for row in sums.values()),
+        overflow_limit=overflow["line"],
+        overflow_used=overflow["use"],
+    )
+
+
+def health() -> LedgerHealth:
+    """Return what an operator looks at first, for the current account."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HEALTH)
+        return LedgerHealth(*cursor.fetchone())
+
+
+def granted_in(cycle: Cycle) -> int:
+    """Return what came into a cycle from outside, less what was taken back."""
+    rows = Transfer.objects.filter(cycle=cycle).values("kind").annotate(total=Sum("amount"))
+    totals = {row["kind"]: row["total"] for row in rows.order_by()}
+    return int(totals.get(TransferKind.GRANT, 0)) - int(totals.get(TransferKind.TAKE_BACK, 0))
+
+
+_PAYERS = """
+SELECT p.wallet_id, p.kind, p.via, b.credited + b.credit_limit - b.used - b.reserved
+FROM ledger_payers() p
+JOIN credits_wallet w ON w.id = p.wallet_id
+JOIN credits_cycle c ON c.book_id = w.book_id AND c.state = 'open'
+JOIN credits_balance b ON b.wallet_id = p.wallet_id AND b.cycle_id = c.id
+WHERE p.acting_id = %s ORDER BY p.place
+"""
+
+_HEALTH = """
+SELECT
+    (SELECT count(*) FROM credits_reservation WHERE state = 'open'),
+    (SELECT count(*) FROM credits_reservation
+        WHERE state = 'open' AND expires_at <= clock_timestamp()),
+    (SELECT count(*) FROM credits_usageevent guess
+        WHERE guess.is_unsettled AND NOT EXISTS (
+            SELECT FROM credits_usageevent e WHERE e.corrects = guess.id))
+"""

@@ -1,0 +1,284 @@
+"""Moving credits by hand: into the book, down the tree, and back up.
+
+Every service takes an idempotency key and returns its act. Calling again with the same key and the
+same wish returns the first act and moves nothing; with another wish it is `IdempotencyMismatch`.
+Amounts are micro-credits. `label` is what the audit log calls the wallet: its node's name.
+"""
+
+from django.db import transaction
+
+from core.audit.services import Actor, record
+from core.credits import rules, verbs
+from core.credits.errors import InvalidAmount
+from core.credits.models import (
+    Act,
+    AllocationMode,
+    AllocationRule,
+    Book,
+    TransferKind,
+    Wallet,
+    WalletKind,
+)
+from core.credits.rules import Move
+from core.credits.services.moving import apply_moves, claim_act, lock_for
+from core.kit.money import MAX_MICROCREDITS, format_credits
+
+
+def grant_credits(
+    *, book: Book, amount: int, actor: Actor, idempotency_key: str, reason: str = ""
+) -> Act:
+    """Bring credits into the book; they lie in Unallocated.
+
+    Raises:
+        InvalidAmount: `amount` is not positive, or out of range.
+    """
+    unallocated = _book_wallet(book, WalletKind.UNALLOCATED)
+    return _move(
+        verbs.GRANTED,
+        unallocated,
+        Move(None, unallocated.pk, amount, TransferKind.GRANT),
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+    )
+
+
+def take_back_credits(
+    *, book: Book, amount: int, actor: Actor, idempotency_key: str, reason: str = ""
+) -> Act:
+    """Take credits out of the book again, from Unallocated.
+
+    Raises:
+        InsufficientCredits: less is unallocated.
+        InvalidAmount: `amount` is not positive, or out of range.
+    """
+    unallocated = _book_wallet(book, WalletKind.UNALLOCATED)
+    return _move(
+        verbs.TAKEN_BACK,
+        unallocated,
+        Move(unallocated.pk, None, amount, TransferKind.TAKE_BACK),
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+    )
+
+
+@transaction.atomic
+def allocate_credits(
+    *,
+    wallet: Wallet,
+    amount: int,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str = "",
+    label: str = "",
+) -> Act:
+    """Set what a wallet gets in each cycle, and move the difference to the rule before now.
+
+    0 counts: the node then has no credits of its own. More comes from the parent (from Unallocated
+    where there is none); less goes back there. Top-ups stay on top.
+
+    Raises:
+        InsufficientCredits: the parent has less free, or what should go back is used or held.
+        InvalidAmount: `amount` is negative, or out of range.
+    """
+    assert wallet.kind not in {WalletKind.UNALLOCATED, WalletKind.OVERFLOW}
+    if not 0 <= amount <= MAX_MICROCREDITS:
+        raise InvalidAmount("An allocation is zero or more credits.")
+    claim = claim_act(
+        book=wallet.book,
+        verb=verbs.ALLOCATED,
+        content={"wallet": wallet.pk, "amount": amount},
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+    )
+    if claim.is_repeat:
+        return claim.act
+    source = source_of(wallet)
+    # The balances' locks also keep two changes of one rule apart.
+    cycle, balances = lock_for(wallet.book, (wallet, source))
+    rule = AllocationRule.objects.filter(wallet=wallet).first()
+    before = rule.amount if rule else 0
+    moves = rules.moves_of_allocation(
+        wallet=wallet.pk, source=source.pk, before=before, after=amount
+    )
+    apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=moves)
+    AllocationRule.objects.update_or_create(
+        wallet=wallet, defaults={"mode": AllocationMode.FIXED, "amount": amount}
+    )
+    _record(
+        verbs.ALLOCATION_CHANGED if rule else verbs.ALLOCATED,
+        wallet,
+        actor=actor,
+        before=format_credits(before) if rule else None,
+        after=format_credits(amount),
+        reason=reason,
+        label=label,
+    )
+    return claim.act
+
+
+def allocate_to_pool(
+    *, book: Book, amount: int, actor: Actor, idempotency_key: str, reason: str = ""
+) -> Act:
+    """Set what the pool gets in each cycle, as `allocate_credits` does for a node."""
+    return allocate_credits(
+        wallet=_book_wallet(book, WalletKind.POOL),
+        amount=amount,
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+    )
+
+
+@transaction.atomic
+def remove_allocation(
+    *, wallet: Wallet, actor: Actor, idempotency_key: str, reason: str = "", label: str = ""
+) -> Act:
+    """Drop a wallet's rule, so that its node inherits again, and move what is free in it up."""
+    claim = claim_act(
+        book=wallet.book,
+        verb=verbs.UNALLOCATED,
+        content={"wallet": wallet.pk},
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+    )
+    if claim.is_repeat:
+        return claim.act
+    source = source_of(wallet)
+    cycle, balances = lock_for(wallet.book, (wallet, source))
+    AllocationRule.objects.filter(wallet=wallet).delete()
+    rest = max(balances[wallet.pk].free, 0)
+    moves = (Move(wallet.pk, source.pk, rest, TransferKind.RECLAIM),) if rest else ()
+    apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=moves)
+    _record(
+        verbs.UNALLOCATED,
+        wallet,
+        actor=actor,
+        after=format_credits(rest),
+        reason=reason,
+        label=label,
+    )
+    return claim.act
+
+
+def top_up_credits(
+    *,
+    wallet: Wallet,
+    amount: int,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str = "",
+    label: str = "",
+) -> Act:
+    """Give a wallet credits of its parent once, beside any rule.
+
+    Raises:
+        InsufficientCredits: the parent (Unallocated where there is none) has less free.
+        InvalidAmount: `amount` is not positive, or out of range.
+    """
+    return _move(
+        verbs.TOPPED_UP,
+        wallet,
+        Move(source_of(wallet).pk, wallet.pk, amount, TransferKind.TOP_UP),
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+        label=label,
+    )
+
+
+def reclaim_credits(
+    *,
+    wallet: Wallet,
+    amount: int,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str = "",
+    label: str = "",
+) -> Act:
+    """Move free credits of a wallet back to its parent once. The rule stays as it is.
+
+    Raises:
+        InsufficientCredits: less is free; what is used or held by calls cannot go back.
+        InvalidAmount: `amount` is not positive, or out of range.
+    """
+    return _move(
+        verbs.RECLAIMED,
+        wallet,
+        Move(wallet.pk, source_of(wallet).pk, amount, TransferKind.RECLAIM),
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+        label=label,
+    )
+
+
+def source_of(wallet: Wallet) -> Wallet:
+    """Return where a wallet's credits come from and go back to: its parent, or Unallocated."""
+    assert wallet.kind not in {WalletKind.UNALLOCATED, WalletKind.OVERFLOW}
+    return wallet.parent or _book_wallet(wallet.book, WalletKind.UNALLOCATED)
+
+
+@transaction.atomic
+def _move(
+    verb: str,
+    wallet: Wallet,
+    move: Move,
+    *,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str,
+    label: str = "",
+) -> Act:
+    if not rules.is_movable(move.amount):
+        raise InvalidAmount("Enter a number of credits above zero.")
+    claim = claim_act(
+        book=wallet.book,
+        verb=verb,
+        content={"wallet": wallet.pk, "amount": move.amount},
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+    )
+    if claim.is_repeat:
+        return claim.act
+    ends = [end for end in (move.source, move.destination) if end is not None]
+    cycle, balances = lock_for(wallet.book, list(Wallet.objects.filter(pk__in=ends)))
+    apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=(move,))
+    _record(
+        verb,
+        wallet,
+        actor=actor,
+        after=format_credits(move.amount),
+        reason=reason,
+        label=label,
+    )
+    return claim.act
+
+
+def _record(
+    verb: str,
+    wallet: Wallet,
+    *,
+    actor: Actor,
+    after: str,
+    reason: str,
+    label: str,
+    before: str | None = None,
+) -> None:
+    record(
+        actor=actor,
+        verb=verb,
+        target=("wallet", wallet.pk, label or wallet.get_kind_display()),
+        before={"credits": before} if before is not None else None,
+        after={"credits": after},
+        reason=reason,
+        product=wallet.book.product,
+    )
+
+
+def _book_wallet(book: Book, kind: WalletKind) -> Wallet:
+    return Wallet.objects.select_related("book").get(book=book, kind=kind)

@@ -1,0 +1,106 @@
+"""Acts and their transfers: what every service that moves credits shares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from core.audit.services import Actor
+from core.credits import rules
+from core.credits.errors import IdempotencyMismatch, not_enough_in
+from core.credits.models import Act, Balance, Book, Cycle, Transfer, Wallet
+from core.credits.rules import Move
+from core.credits.services.locking import hold_cycle, lock_balances
+from core.kit.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An act that is ours to do, or that was done before."""
+
+    act: Act
+    is_repeat: bool
+
+
+def claim_act(
+    *,
+    book: Book,
+    verb: str,
+    content: Mapping[str, Any],
+    actor: Actor,
+    idempotency_key: str,
+    reason: str,
+) -> Claim:
+    """Take an idempotency key, or find who had it. Of two at the same moment, one waits here.
+
+    Raises:
+        IdempotencyMismatch: the key was used for another act, or for other `content`.
+    """
+    assert connection.in_atomic_block, "A key is given back if the act fails."
+    assert 0 < len(idempotency_key) <= 200
+    act = Act(
+        id=uuid7(),
+        book=book,
+        verb=verb,
+        idempotency_key=idempotency_key,
+        fingerprint=rules.fingerprint_of(verb, {"book": book.pk, **content}),
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        reason=reason[:500],
+    )
+    Act.objects.bulk_create([act], ignore_conflicts=True)
+    winner = Act.objects.get(idempotency_key=idempotency_key)
+    if winner.fingerprint != act.fingerprint:
+        raise IdempotencyMismatch(
+            "This idempotency key was used for something else.", key=idempotency_key
+        )
+    return Claim(winner, is_repeat=winner.pk != act.pk)
+
+
+def lock_for(book: Book, wallets: Sequence[Wallet]) -> tuple[Cycle, dict[Any, Balance]]:
+    """Hold the open cycle and lock the balances of `wallets` in it."""
+    cycle = hold_cycle(book)
+    return cycle, lock_balances(cycle, (wallet.pk for wallet in wallets))
+
+
+def apply_moves(
+    *, act: Act, cycle: Cycle, balances: Mapping[Any, Balance], moves: Sequence[Move]
+) -> None:
+    """Move credits between locked balances and write a transfer for each move.
+
+    Raises:
+        InsufficientCredits: a wallet would give more than it has free.
+    """
+    for wallet_id, delta in sorted(rules.deltas_of(moves).items()):
+        balance = balances[wallet_id]
+        if delta < 0 and balance.credited - balance.used - balance.reserved < -delta:
+            raise not_enough_in(balance, kind=balance.wallet.kind, asked=-delta)
+        _credit(balance, delta)
+    Transfer.objects.bulk_create(
+        Transfer(
+            act=act,
+            book_id=act.book_id,
+            cycle=cycle,
+            from_wallet_id=move.source,
+            to_wallet_id=move.destination,
+            amount=move.amount,
+            kind=move.kind,
+        )
+        for move in moves
+    )
+
+
+def _credit(balance: Balance, delta: int) -> None:
+    balance.credited += delta
+    # What comes in covers an overrun first. Nothing here may make one.
+    balance.overrun = min(
+        balance.overrun,
+        rules.uncovered(
+            credited=balance.credited,
+            limit=balance.limit,
+            used=balance.used,
+            reserved=balance.reserved,
+        ),
+    )
+    balance.save(update_fields=("credited", "overrun"))

@@ -1,0 +1,121 @@
+"""One of everything that a route can name, for tests that walk all routes."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from console.services.keys import create_key
+from core.access.services import switch_llm_on
+from core.credits.models import Book
+from core.credits.services import allocating
+from core.guardrails.services import bind_guardrail, create_guardrail
+from core.hierarchy.product import Product, products
+from core.identity.models import Role, RoleAssignment
+from core.identity.services import invite_user
+from core.tenancy.context import in_account, in_public
+from core.tokens.services import create_client_app
+from tenants.models import Account, Llm
+from tests.cast import ORGANIZATION, TEAM, TESTS
+from tests.factories.credits import a_key, call_context, hold, settle
+from tests.factories.identity import UserFactory
+
+Things = dict[str, dict[str, UUID | str]]
+
+
+def things_in(account: Account, llm: Llm) -> Things:
+    """Return for each product, and for the account itself (""), one of each thing by its name.
+
+    What carries a name has the account's slug and `canary` in it.
+    """
+    with in_account(account):
+        found: Things = {product.slug: _things_of(product, account, llm) for product in products()}
+        newcomer = UserFactory(
+            email=f"canary@{account.slug}.example", name=_canary(account, "person"), is_active=False
+        )
+        assignment = RoleAssignment.objects.get(role=Role.ACCOUNT_ADMIN)
+        found[""] = {
+            "assignment_id": assignment.pk,
+            "admin_id": assignment.user_id,
+            "account_id": account.pk,
+            "token": invite_user(user=newcomer, actor=TESTS).token,
+            "uidb36": "1",
+            "key": "set-password",
+            # Django's redirect to an object's own page, which no model of ours has.
+            "content_type_id": "1",
+            "object_id": "1",
+            "slug": account.slug,
+            "llm_id": llm.pk,
+            "product": "copilot",
+        }
+    return found
+
+
+def things_of_platform(account: Account, llm: Llm) -> Things:
+    """Return what the public host's routes can name, with an account that has everything."""
+    found = things_in(account, llm)
+    with in_public():
+        colleague = UserFactory(is_active=False)
+        found[""]["user_id"] = colleague.pk
+        found[""]["token"] = invite_user(user=colleague, actor=TESTS).token
+    return found
+
+
+def _things_of(product: Product, account: Account, llm: Llm) -> dict[str, UUID | str]:
+    organization = product.organization._default_manager.get(name=ORGANIZATION)
+    team = product.team._default_manager.get(name=TEAM)
+    places: QuerySet[Any] = product.membership._default_manager.all()
+    place = places.filter(team=team).order_by("created_at").last()
+    assert place is not None
+    assert organization.wallet is not None
+    book = Book.objects.get(product=product.slug)
+    allocating.grant_credits(book=book, amount=9_000, actor=TESTS, idempotency_key=a_key())
+    for wallet in (organization.wallet, team.wallet, place.wallet):
+        allocating.allocate_credits(
+            wallet=wallet, amount=3_000, actor=TESTS, idempotency_key=a_key()
+        )
+    app = create_client_app(product=product.slug, name=_canary(account, "app"), actor=TESTS).app
+    guardrail = create_guardrail(
+        name=_canary(account, f"{product.slug}-guardrail"), preset="pii", actor=TESTS
+    )
+    binding = bind_guardrail(
+        product=product.slug, guardrail=guardrail, action="mask", stages=("input",), actor=TESTS
+    )
+    switch_llm_on(product=product.slug, llm_id=llm.pk, llm_name=llm.name, actor=TESTS)
+    found: dict[str, UUID | str] = {
+        "organization": organization.pk,
+        "team": team.pk,
+        "member_id": place.member.pk,
+        "place_id": place.pk,
+        "wallet_id": team.wallet.pk,
+        "app_id": app.pk,
+        "binding_id": binding.pk,
+        "llm_id": llm.pk,
+        "call_id": _call(place, product=product.slug, llm=llm.name),
+    }
+    if product.slug == "console":
+        name = _canary(account, "key")
+        key = create_key(account=account, membership=place, name=name, actor=TESTS).key
+        found["key_id"] = key.pk
+    return found
+
+
+def _call(place: Any, *, product: str, llm: str) -> UUID:
+    member = place.member
+    context = call_context(
+        product=product,
+        llm=llm,
+        user_id=member.user_id,
+        member_id=member.pk,
+        membership_id=place.pk,
+        team_id=place.team_id,
+        organization_id=place.organization_id,
+        labels={str(member.pk): str(member)},
+    )
+    request_id = hold(place.wallet, 7, context=context)
+    settle(request_id, 7)
+    return request_id
+
+
+def _canary(account: Account, kind: str) -> str:
+    return f"{account.slug}-canary-{kind}"

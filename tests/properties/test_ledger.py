@@ -1,0 +1,370 @@
+"""Any sequence of acts and calls leaves the ledger sound, and equal to a model in plain Python."""
+
+import os
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+from hypothesis.strategies import booleans, builds, integers, just, lists, none, sampled_from
+
+from core.credits import charging
+from core.credits.errors import InsufficientCredits
+from core.credits.invariants import broken_invariants
+from core.credits.messages import HeartbeatRequest
+from core.credits.models import Act, Book, Wallet, WalletKind
+from core.credits.services import allocating, books
+from core.kit.ids import uuid7
+from tenants.models import Account
+from tests.cast import TESTS
+from tests.factories.credits import (
+    a_key,
+    allocate,
+    cap,
+    open_branch,
+    reserve_request,
+    set_overflow,
+    settle,
+)
+from tests.properties.ledger_model import Model, ModelCap, ModelWallet, NotEnough
+
+# 5,000 on demand: COCKPIT_EXAMPLES=5000 pytest tests/properties.
+EXAMPLES = int(os.environ.get("COCKPIT_EXAMPLES", "100"))
+STEPS = 30
+
+CALLERS = ("team", "membership", "other", "direct", "alone")
+FUNDED = ("organization", "team", "membership", "other", "direct", "alone", "pool")
+CAPS = {"team cap": 60, "key cap": 20}
+
+# Small, so that wallets run empty and caps are reached all the time.
+amounts = integers(1, 40)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A call that somebody would like to make."""
+
+    name: str
+    amount: int
+    minimum: int | None
+    caps: list[str]
+    estimate: int
+    is_dispatched: bool
+
+
+charges = integers(0, 60)
+wishes = builds(
+    Wish,
+    name=sampled_from(CALLERS),
+    amount=integers(0, 40),
+    minimum=none() | just(0) | integers(1, 40),
+    caps=just([]) | lists(sampled_from(tuple(CAPS)), unique=True),
+    estimate=integers(0, 30),
+    is_dispatched=booleans(),
+)
+ENDS = (
+    "settled",
+    "settled, settled again",
+    "released",
+    "released, settled",
+    "swept",
+    "swept, settled",
+    "swept, settled, settled again",
+)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Does the same to the ledger and to the model.
+
+    Every history begins with the same book; what it did is rolled back at its end.
+    """
+
+    beginning: "Beginning"
+    calls: Bundle[UUID] = Bundle("calls")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.book = self.beginning.book
+        self.wallets = self.beginning.wallets
+        self.names = {wallet.pk: name for name, wallet in self.wallets.items()}
+        self.model = deepcopy(self.beginning.model)
+        self.last: tuple[Callable[..., Act], dict[str, Any]] | None = None
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.atomic.__exit__(None, None, None)
+
+    # -- acts --------------------------------------------------------------------------------------
+
+    @rule(verb=sampled_from(("grant", "take_back")), amount=amounts)
+    def move_in_or_out(self, verb: str, amount: int) -> None:
+        service = getattr(allocating, f"{verb}_credits")
+        self._act(service, getattr(self.model, verb), [amount], book=self.book, amount=amount)
+
+    @rule(
+        verb=sampled_from(("allocate", "top_up", "reclaim")),
+        name=sampled_from(FUNDED),
+        amount=amounts,
+    )
+    def move_inside(self, verb: str, name: str, amount: int) -> None:
+        self._act(
+            getattr(allocating, f"{verb}_credits"),
+            getattr(self.model, verb),
+            [name, amount],
+            wallet=self.wallets[name],
+            amount=amount,
+        )
+
+    @rule(name=sampled_from(FUNDED), is_zero=booleans())
+    def end_an_allocation(self, name: str, is_zero: bool) -> None:
+        wallet = self.wallets[name]
+        if is_zero:
+            self._act(
+                allocating.allocate_credits, self.model.allocate, [name, 0], wallet=wallet, amount=0
+            )
+        else:
+            self._act(
+                allocating.remove_allocation, self.model.remove_allocation, [name], wallet=wallet
+            )
+
+    @rule()
+    def repeat_the_last_act(self) -> None:
+        if self.last is not None:
+            service, given = self.last
+            service(**given)
+
+    @rule(limit=integers(0, 50), team=booleans(), organization=booleans(), pool=booleans())
+    def change_the_settings(self, limit: int, team: bool, organization: bool, pool: bool) -> None:
+        set_overflow(self.book, limit)
+        self.model.wallets["overflow"].limit = limit
+        books.set_spill(
+            book=self.book, team=team, organization=organization, pool=pool, actor=TESTS
+        )
+        self.model.spill = {"team": team, "organization": organization, "pool": pool}
+
+    def _act(
+        self,
+        service: Callable[..., Act],
+        model: Callable[..., None],
+        told: list[Any],
+        **given: Any,
+    ) -> None:
+        """Do the same on both sides; both must refuse or neither."""
+        given = {**given, "actor": TESTS, "idempotency_key": a_key()}
+        try:
+            model(*told)
+        except NotEnough:
+            with pytest.raises(InsufficientCredits):
+                service(**given)
+        else:
+            service(**given)
+            self.last = (service, given)
+
+    # -- calls -------------------------------------------------------------------------------------
+
+    @rule(target=calls, wish=wishes)
+    def reserve(self, wish: "Wish") -> Any:
+        return self._reserve(wish) or multiple()
+
+    @rule(target=calls, wish=wishes, ends=sampled_from(ENDS), charge=charges, again=charges)
+    def go_through_a_call(self, wish: "Wish", ends: str, charge: int, again: int) -> Any:
+        """Reserve a call and end it at once, one way or another; late settlements are rare else."""
+        call = self._reserve(wish)
+        if call is None:
+            return multiple()
+        for end in ends.split(", "):
+            match end:
+                case "swept":
+                    self.sweep([call])
+                case "released":
+                    self.release(call)
+                case "settled":
+                    self.settle(call, charge)
+                case "settled again":
+                    self.settle(call, again)
+        return call
+
+    def _reserve(self, wish: "Wish") -> UUID | None:
+        request = reserve_request(
+            self.wallets[wish.name],
+            wish.amount,
+            minimum=wish.minimum,
+            estimate_microcredits=wish.estimate,
+            dispatch=wish.is_dispatched,
+            cap_subjects=tuple(self.beginning.subjects[cap] for cap in wish.caps),
+        )
+        expected = self.model.reserve(
+            request.request_id,
+            wish.name,
+            wish.amount,
+            minimum=wish.minimum,
+            caps=wish.caps,
+            estimate=wish.estimate,
+            is_dispatched=wish.is_dispatched,
+        )
+
+        answer = charging.reserve(request)
+
+        assert answer.outcome == expected
+        if expected != "reserved":
+            return None
+        call = self.model.calls[request.request_id]
+        assert answer.amount == call.amount
+        assert {self.names[one.wallet_id]: one.amount for one in answer.sources} == call.sources
+        return request.request_id
+
+    @rule(call=calls)
+    def dispatch(self, call: UUID) -> None:
+        is_open = self.model.calls[call].state == "open"
+        self.model.calls[call].is_dispatched |= is_open
+
+        assert charging.dispatch(call) is is_open
+
+    @rule(call=calls, reported=integers(0, 20))
+    def report(self, call: UUID, reported: int) -> None:
+        found = self.model.calls[call]
+        if found.state == "open":
+            found.reported = max(found.reported, reported)
+
+        answer = charging.heartbeat(
+            HeartbeatRequest(request_id=call, ttl_seconds=600, reported_microcredits=reported)
+        )
+
+        assert answer is (found.state == "open")
+
+    @rule(call=calls, charge=charges)
+    def settle(self, call: UUID, charge: int) -> None:
+        before = self.model.calls[call].charge
+        expected = self.model.settle(call, charge)
+
+        answer = settle(call, charge)
+
+        assert (answer.outcome, answer.credits) == (expected, self.model.calls[call].charge)
+        if expected == "late":
+            changed = self.model.calls[call].charge - before
+            assert sum(one.amount for one in answer.charges) == changed
+
+    @rule(call=calls)
+    def release(self, call: UUID) -> None:
+        assert charging.release(call) is self.model.release(call)
+
+    @rule(expired=lists(calls, max_size=4, unique=True))
+    def sweep(self, expired: list[UUID]) -> None:
+        open_ones = [call for call in expired if self.model.calls[call].state == "open"]
+        # The sweep takes them by expiry; the model has no clock, so they expire in this order.
+        with connection.cursor() as cursor:
+            for place, call in enumerate(open_ones):
+                cursor.execute(
+                    "UPDATE credits_reservation SET expires_at = clock_timestamp() "
+                    "- interval '1 minute' + %s * interval '1 second' WHERE request_id = %s",
+                    [place, call],
+                )
+        for call in open_ones:
+            self.model.expire(call)
+
+        assert charging.sweep().total == len(open_ones)
+
+    # -- what always holds -------------------------------------------------------------------------
+
+    @invariant()
+    def every_balance_is_the_models(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_BALANCES, [self.book.pk])
+            real = {self.names[row[0]]: row[1:] for row in cursor.fetchall()}
+            cursor.execute("SELECT cap_id, used, reserved FROM credits_capcounter")
+            counted = {self.beginning.caps[row[0]]: row[1:] for row in cursor.fetchall()}
+
+        assert real == {
+            name: (one.credited, one.used, one.reserved, one.overrun, one.limit)
+            for name, one in self.model.wallets.items()
+        }
+        for name, one in self.model.caps.items():
+            assert counted.get(name, (0, 0)) == (one.used, one.reserved)
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        assert broken_invariants() == []
+
+
+_BALANCES = """
+SELECT b.wallet_id, b.credited, b.used, b.reserved, b.overrun, b.credit_limit
+FROM credits_balance b JOIN credits_wallet w ON w.id = b.wallet_id WHERE w.book_id = %s
+"""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A book with some credits on each level, and the model of it."""
+
+    book: Book
+    wallets: dict[str, Wallet]
+    model: Model
+    subjects: dict[str, UUID]
+    caps: dict[UUID, str]
+
+
+@pytest.fixture
+def beginning(in_acme: Account) -> Beginning:
+    branch = open_branch(grant=200)
+
+    def seat(parent: Wallet | None) -> Wallet:
+        return books.create_wallet(book=branch.book, kind=WalletKind.MEMBERSHIP, parent=parent)
+
+    wallets = {
+        "unallocated": branch.unallocated,
+        "pool": branch.pool,
+        "overflow": branch.overflow,
+        "organization": branch.organization,
+        "team": branch.team,
+        "membership": branch.membership,
+        "other": seat(branch.team),
+        "direct": seat(branch.organization),
+        "alone": seat(None),
+    }
+    names = {wallet.pk: name for name, wallet in wallets.items()}
+    model = Model(
+        {
+            name: ModelWallet(wallet.kind, names[wallet.parent_id] if wallet.parent_id else None)
+            for name, wallet in wallets.items()
+        },
+        {name: ModelCap(amount) for name, amount in CAPS.items()},
+    )
+    model.grant(200)
+    for name, amount in (("organization", 150), ("team", 90), ("membership", 30), ("pool", 10)):
+        allocate(wallets[name], amount)
+        model.allocate(name, amount)
+    subjects = {name: uuid7() for name in CAPS}
+    # A cycle's window does not end while the test runs.
+    caps = {
+        cap(branch.book, subjects[name], amount, "cycle").pk: name for name, amount in CAPS.items()
+    }
+    return Beginning(branch.book, wallets, model, subjects, caps)
+
+
+@pytest.mark.slow  # A hundred histories of thirty steps, each step checked in full.
+def test_any_history_keeps_the_ledger_sound(beginning: Beginning) -> None:
+    LedgerMachine.beginning = beginning
+
+    run_state_machine_as_test(
+        LedgerMachine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
