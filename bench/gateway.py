@@ -1,0 +1,222 @@
+"""Governed calls beside their peers, in one run, on one machine, against one fake provider.
+
+    python bench/gateway.py [calls]
+
+It starts all it needs: a fake provider, Postgres and Valkey of their own (durable, as in a run),
+an account with a key, a guardrail for personal data on input and output, and the gateway under
+granian with one worker. Peers: the provider called directly, and LiteLLM's Router as a library in
+a process of its own, which has no server, no key, no guardrail and no ledger.
+
+Figures go to standard output as a Markdown table.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / ".data" / "bench"
+sys.path.insert(0, str(ROOT))
+os.environ.update(
+    COCKPIT_DATA=str(DATA),
+    COCKPIT_LOG_LEVEL="WARNING",
+    DJANGO_SETTINGS_MODULE="cockpit.settings",
+)
+for name in ("COCKPIT_DEMO", "COCKPIT_TESTING"):
+    os.environ.pop(name, None)
+
+import httpx  # noqa: E402
+import psutil  # noqa: E402
+
+from bench.load import Figures, Load, chat_body, run  # noqa: E402
+
+UPSTREAM_PORT, GATEWAY_PORT = 9871, 9872
+CREDITS = 1_000_000_000
+WARM_UP = 30
+
+
+async def main(calls: int) -> None:
+    """Measure and print."""
+    with _provider(), _servers():
+        # Django refuses its database to a coroutine.
+        key = await asyncio.to_thread(_set_up)
+        with _gateway() as gateway:
+            await _until_ready()
+            rows = [
+                row
+                for is_stream in (False, True)
+                for in_flight in (1, 16)
+                for row in await _compare(
+                    key, gateway, is_stream=is_stream, calls=calls, in_flight=in_flight
+                )
+            ]
+            memory = _memory_megabytes(gateway)
+    print("| call | in flight | path | calls/s | p50 ms | p99 ms | CPU ms a call |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("\n".join(rows))
+    print(f"\n{calls} calls each; {os.cpu_count()} cores; gateway {memory:.0f} MB.")
+
+
+async def _compare(
+    key: str, gateway: psutil.Process, *, is_stream: bool, calls: int, in_flight: int
+) -> list[str]:
+    body = chat_body("ok", is_stream=is_stream)
+    path = "/v1/chat/completions"
+
+    def load(port: int, count: int) -> Load:
+        return Load("127.0.0.1", port, path, body, key, count, in_flight)
+
+    for port in (UPSTREAM_PORT, GATEWAY_PORT):
+        await run(load(port, WARM_UP))
+    direct = await run(load(UPSTREAM_PORT, calls))
+    router, router_cpu = _router(is_stream=is_stream, calls=calls, in_flight=in_flight)
+    before = _cpu_seconds(gateway)
+    governed = await run(load(GATEWAY_PORT, calls))
+    governed_cpu = _cpu_seconds(gateway) - before
+    kind = "stream of 22 chunks" if is_stream else "plain"
+    return [
+        _row(kind, in_flight, "direct", direct, None),
+        _row(kind, in_flight, "LiteLLM Router, no server", router, router_cpu / calls),
+        _row(kind, in_flight, "Cockpit, governed", governed, governed_cpu / calls),
+    ]
+
+
+def _row(kind: str, in_flight: int, path: str, figures: Figures, cpu: float | None) -> str:
+    cells = (
+        kind,
+        str(in_flight),
+        path,
+        f"{figures.rate:.0f}",
+        f"{figures.percentile(0.5):.1f}",
+        f"{figures.percentile(0.99):.1f}",
+        "–" if cpu is None else f"{cpu * 1000:.1f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _router(*, is_stream: bool, calls: int, in_flight: int) -> tuple[Figures, float]:
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "bench" / "router_peer.py"),
+            f"http://127.0.0.1:{UPSTREAM_PORT}/v1",
+            "stream" if is_stream else "plain",
+            str(calls),
+            str(in_flight),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    return Figures(found["seconds"], found["latencies"]), found["cpu_seconds"]
+
+
+@contextmanager
+def _provider() -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.fakes.upstream", str(UPSTREAM_PORT)], cwd=ROOT
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def _servers() -> Iterator[None]:
+    from cockpit.embedded.servers import Servers
+
+    servers = Servers(DATA, "run")
+    # The servers of a run of one's own are left alone.
+    for variable in ("DATABASE_URL", "REDIS_URL"):
+        os.environ.pop(variable, None)
+    try:
+        yield
+    finally:
+        servers.destroy()
+        shutil.rmtree(DATA, ignore_errors=True)
+
+
+def _set_up() -> str:
+    """Migrate, make an account with a guardrail, and return a key with plenty of credits."""
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connections
+
+    call_command("migrate_all", verbosity=0)
+    from core.guardrails.services import bind_guardrail, create_guardrail
+    from core.tenancy.context import in_account
+    from tenants.models import Account
+    from tests import world
+    from tests.cast import TESTS
+    from tests.core.gateway.stage import set_stage
+
+    world.build()
+    acme = Account.objects.get(slug="acme")
+    api_base = f"http://127.0.0.1:{UPSTREAM_PORT}/v1"
+    stage = set_stage(acme, api_base=api_base, names=("ok",), credits=CREDITS)
+    with in_account(acme):
+        guardrail = create_guardrail(name="Personal data", preset="pii", actor=TESTS)
+        bind_guardrail(
+            product="console",
+            guardrail=guardrail,
+            action="mask",
+            stages=("input", "output"),
+            actor=TESTS,
+        )
+    connections.close_all()
+    return stage.key
+
+
+@contextmanager
+def _gateway() -> Iterator[psutil.Process]:
+    command = [
+        sys.executable, "-m", "granian", "--host", "127.0.0.1", "--workers", "1",
+        "--interface", "asgi", "--port", str(GATEWAY_PORT), "--no-log",
+        "cockpit.asgi_gateway:app",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(40)
+
+
+async def _until_ready() -> None:
+    until = time.monotonic() + 120
+    async with httpx.AsyncClient() as client:
+        while time.monotonic() < until:
+            try:
+                if (await client.get(f"http://127.0.0.1:{GATEWAY_PORT}/readyz")).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.2)
+    raise SystemExit("The gateway does not become ready.")
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
+
+
+def _memory_megabytes(process: psutil.Process) -> float:
+    family = (process, *process.children(recursive=True))
+    return float(sum(each.memory_info().rss for each in family) / 1024 / 1024)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))

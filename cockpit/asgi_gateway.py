@@ -1,0 +1,60 @@
+"""The gateway process: settings, ledger, directory and providers put together into one ASGI app.
+
+Served beside the web process: `granian --interface asgi cockpit.asgi_gateway:app`.
+"""
+
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cockpit.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402
+
+from cockpit.gateway_directory import PostgresDirectory  # noqa: E402
+from cockpit.settings import env  # noqa: E402
+from core.credits.lane import LedgerLane, ledger_pool  # noqa: E402
+from core.gateway.app import build_app  # noqa: E402
+from core.gateway.gateway import Gateway  # noqa: E402
+from core.gateway.settings import GatewaySettings  # noqa: E402
+from core.gateway.upstream import LiteLlm  # noqa: E402
+
+_SLUG = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+
+
+def allows_origin(origin: str, slug: str | None) -> bool:
+    """Whether a page at `origin` may call: an account's own host, once the account is known."""
+    host = f"(?P<slug>{_SLUG})\\.{re.escape(settings.BASE_HOST)}"
+    port = f"(?::{settings.WEB_PORT})?"
+    match = re.fullmatch(f"{settings.SCHEME}://{host}{port}", origin)
+    return match is not None and slug in {None, match["slug"]}
+
+
+@asynccontextmanager
+async def open_gateway() -> AsyncIterator[Gateway]:
+    """Yield the gateway on a ledger pool of its own."""
+    size = env.number("COCKPIT_LEDGER_POOL", 8, low=1, high=200)
+    async with ledger_pool(settings.DATABASE_URL, size=size) as pool:
+
+        async def ping() -> bool:
+            async with pool.connection(timeout=1) as connection:
+                await connection.execute("SELECT 1")
+            return True
+
+        yield Gateway(
+            directory=PostgresDirectory(),
+            ledger=LedgerLane(pool),
+            upstream=LiteLlm(),
+            ping=ping,
+            settings=GATEWAY_SETTINGS,
+            redis_url=settings.REDIS_URL,
+        )
+
+
+GATEWAY_SETTINGS = GatewaySettings(allows_origin=allows_origin)
+
+app = build_app(open_gateway, settings=GATEWAY_SETTINGS)

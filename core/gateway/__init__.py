@@ -1,0 +1,1 @@
+"""The data plane: one governed call from the request to the ledger. See docs/gateway.md."""

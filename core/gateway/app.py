@@ -1,0 +1,168 @@
+"""The ASGI app: explicit routes and nothing else, and what stands around every request."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import UUID
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from core.gateway import bodies, replies
+from core.gateway.bodies import Body
+from core.gateway.errors import InvalidBody, LlmNotFound, UnknownPath, WrongMethod, problem_of
+from core.gateway.gateway import Gateway
+from core.gateway.http import (
+    Cors,
+    bearer_of,
+    header_of,
+    json_response,
+    problem_response,
+    read_body,
+)
+from core.gateway.relay import Relay
+from core.gateway.settings import GatewaySettings
+from core.gateway.snapshots import Credential
+from core.kit.ids import uuid7
+from core.kit.problems import Problem
+
+log = structlog.get_logger(__name__)
+
+OpenGateway = Callable[[], AbstractAsyncContextManager[Gateway]]
+
+_READERS: dict[str, Callable[[bytes], Body]] = {
+    "/v1/chat/completions": bodies.read_chat,
+    "/v1/embeddings": bodies.read_embedding,
+    "/v1/images/generations": bodies.read_image,
+}
+
+
+def build_app(open_gateway: OpenGateway, *, settings: GatewaySettings) -> Starlette:
+    """Return the app. `open_gateway` yields the gateway for as long as the app lives."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_gateway() as gateway:
+            app.state.gateway = gateway
+            await gateway.start()
+            try:
+                yield
+            finally:
+                await gateway.stop()
+
+    return Starlette(
+        routes=[
+            *(Route(path, _Calls(read), methods=["POST"]) for path, read in _READERS.items()),
+            Route("/v1/models", _models),
+            Route("/v1/models/{name:path}", _model),
+            Route("/healthz", _healthz),
+            Route("/readyz", _readyz),
+            Route("/metrics", _metrics),
+        ],
+        middleware=[Middleware(Cors, settings=settings)],
+        exception_handlers={HTTPException: _http_error, Problem: _problem, Exception: _fault},
+        lifespan=lifespan,
+    )
+
+
+class _Calls:
+    """A path that runs calls. Plain ASGI: it needs to hear of a disconnect while it sends."""
+
+    def __init__(self, read: Callable[[bytes], Body]) -> None:
+        self._read = read
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        gateway: Gateway = scope["app"].state.gateway
+        try:
+            credential = _credential(request)
+            key = header_of(request.headers, "idempotency-key")
+            agent_id = _agent_id(request)
+            body = self._read(await read_body(request, gateway.settings))
+            call = gateway.open_call(credential, body, idempotency_key=key, agent_id=agent_id)
+        except ClientDisconnect:
+            return
+        except Problem as problem:
+            headers = {"x-request-id": str(uuid7())}
+            await problem_response(problem, headers=headers)(scope, receive, send)
+            return
+        await Relay(call, gateway.settings)(scope, receive, send)
+
+
+async def _models(request: Request) -> Response:
+    principal, llms = await request.app.state.gateway.llms(_credential(request))
+    request.scope["cockpit_account"] = principal.account.slug
+    return json_response(
+        {"object": "list", "data": [replies.model_body(llm) for llm in llms]}, headers=_headers()
+    )
+
+
+async def _model(request: Request) -> Response:
+    principal, llms = await request.app.state.gateway.llms(_credential(request))
+    request.scope["cockpit_account"] = principal.account.slug
+    name = request.path_params["name"]
+    for llm in llms:
+        if llm.name == name:
+            return json_response(replies.model_body(llm), headers=_headers())
+    raise LlmNotFound(f"There is no LLM named {name[:200]!r} for this caller.", param="model")
+
+
+async def _healthz(_: Request) -> Response:
+    return json_response({"status": "ok"})
+
+
+async def _readyz(request: Request) -> Response:
+    gateway: Gateway = request.app.state.gateway
+    is_ready = gateway.is_ready and await gateway.reaches_ledger()
+    return json_response(
+        {"status": "ready" if is_ready else "not ready", "calls": gateway.calls},
+        status=200 if is_ready else 503,
+    )
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _credential(request: Request) -> Credential:
+    team = header_of(request.headers, "x-cockpit-team")
+    return Credential(bearer_of(request.headers), team or None)
+
+
+def _agent_id(request: Request) -> UUID | None:
+    value = header_of(request.headers, "x-cockpit-agent")
+    try:
+        return UUID(value) if value else None
+    except ValueError:
+        raise InvalidBody(
+            "The header X-Cockpit-Agent must be an agent's id.", param="X-Cockpit-Agent"
+        ) from None
+
+
+def _headers() -> dict[str, str]:
+    return {"x-request-id": str(uuid7())}
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    if status == 405:
+        problem: Problem = WrongMethod(f"{request.url.path} does not take {request.method}.")
+    else:
+        problem = UnknownPath(f"The gateway has nothing at {request.url.path[:200]}.")
+    return problem_response(problem, headers=_headers())
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    return problem_response(problem_of(error), headers=_headers())
+
+
+async def _fault(_: Request, error: Exception) -> Response:
+    headers = _headers()
+    log.error("request_failed", request_id=headers["x-request-id"], exc_info=error)
+    return problem_response(problem_of(error), headers=headers)

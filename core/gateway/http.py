@@ -1,0 +1,151 @@
+"""Small things of HTTP: bodies with a limit, bearer tokens, CORS, responses."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.gateway.errors import BodyTooLarge, InvalidBody, InvalidKey, error_body, error_headers
+from core.gateway.settings import GatewaySettings
+from core.kit.problems import Problem
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,8192}")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}")
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9-]{1,64}(?:\s*,\s*[A-Za-z0-9-]{1,64}){0,63}")
+
+_EXPOSED = (
+    "x-request-id, x-cockpit-credits-charged, x-cockpit-guardrails, x-cockpit-demo, retry-after"
+)
+
+
+async def read_body(request: Request, settings: GatewaySettings) -> bytes:
+    """Return a request's body.
+
+    Raises:
+        BodyTooLarge: it is over the limit.
+        InvalidBody: it did not come in time.
+        ClientDisconnect: nobody is there any more.
+    """
+    limit = settings.most_body_bytes
+    too_large = BodyTooLarge(f"A request may have at most {limit // 1024 // 1024} MB.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise too_large
+    parts = bytearray()
+    try:
+        async with asyncio.timeout(settings.body_seconds):
+            async for part in request.stream():
+                parts += part
+                if len(parts) > limit:
+                    raise too_large
+    except TimeoutError:
+        raise InvalidBody("The body did not arrive in time.") from None
+    return bytes(parts)
+
+
+def bearer_of(headers: Headers) -> str:
+    """Return the token of a request.
+
+    Raises:
+        InvalidKey: there is none, or it cannot be one.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise InvalidKey("Send your key as `Authorization: Bearer ck_…`.")
+    if not _TOKEN.fullmatch(token):
+        raise InvalidKey("This cannot be a key or token.")
+    return token
+
+
+def header_of(headers: Headers, name: str) -> str:
+    """Return an optional header of printable characters, or nothing.
+
+    Raises:
+        InvalidBody: it holds anything else, or too much.
+    """
+    value = headers.get(name, "").strip()
+    if value and not _HEADER_VALUE.fullmatch(value):
+        raise InvalidBody(f"The header {name} must be up to 255 printable characters.", param=name)
+    return value
+
+
+def json_response(
+    body: Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a JSON response."""
+    return Response(
+        orjson.dumps(body), status, headers=dict(headers or {}), media_type="application/json"
+    )
+
+
+def problem_response(problem: Problem, *, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a problem in OpenAI's shape."""
+    return json_response(
+        error_body(problem),
+        status=problem.status,
+        headers={**(headers or {}), **error_headers(problem)},
+    )
+
+
+class Cors:
+    """Lets the pages of account hosts call, and nobody else's; no cookies are ever involved."""
+
+    def __init__(self, app: ASGIApp, *, settings: GatewaySettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin", "")
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await self._preflight(headers, origin)(scope, receive, send)
+            return
+
+        async def send_with_origin(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                answer.append("vary", "Origin")
+                # The account is known by now, if the caller could be identified at all.
+                if origin and self._settings.allows_origin(origin, scope.get("cockpit_account")):
+                    answer["access-control-allow-origin"] = origin
+                    answer["access-control-expose-headers"] = _EXPOSED
+            await send(message)
+
+        await self._app(scope, receive, send_with_origin)
+
+    def _preflight(self, headers: Headers, origin: str) -> Response:
+        if not self._settings.allows_origin(origin, None):
+            return Response("This page may not call the gateway.", 403, media_type="text/plain")
+        wanted = headers.get("access-control-request-headers", "")
+        return Response(
+            status_code=204,
+            headers={
+                "access-control-allow-origin": origin,
+                "access-control-allow-methods": "GET, POST",
+                # SDKs in browsers send a dozen headers of their own.
+                "access-control-allow-headers": wanted if _HEADER_NAMES.fullmatch(wanted) else "",
+                "access-control-max-age": "600",
+                "vary": "Origin, Access-Control-Request-Headers",
+            },
+        )
+
+
+__all__ = [
+    "ClientDisconnect",
+    "Cors",
+    "bearer_of",
+    "header_of",
+    "json_response",
+    "problem_response",
+    "read_body",
+]

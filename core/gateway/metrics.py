@@ -1,0 +1,17 @@
+"""What operators watch. No labels that name an account: there may be thousands of them."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+CALLS = Counter("cockpit_gateway_calls", "Calls that have ended", ("kind", "outcome"))
+REFUSALS = Counter("cockpit_gateway_refusals", "Calls refused or failed, by code", ("code",))
+IN_FLIGHT = Gauge("cockpit_gateway_calls_in_flight", "Calls that are running")
+PENDING = Gauge("cockpit_gateway_settlements_pending", "Settlements not yet in the ledger")
+RETRIES = Counter("cockpit_gateway_settlement_retries", "Settlements that had to be repeated")
+LOST = Counter("cockpit_gateway_settlements_given_up", "Settlements left to the sweep")
+STEP_SECONDS = Histogram(
+    "cockpit_gateway_step_seconds",
+    "Time of a step of a call",
+    ("step",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 600),
+)
+CREDITS = Counter("cockpit_gateway_microcredits_charged", "Micro-credits charged", ("kind",))

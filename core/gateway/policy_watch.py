@@ -1,0 +1,98 @@
+"""Hears of policy changes: pushed by Valkey, asked of Postgres each second without it."""
+
+import asyncio
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from core.gateway.snapshots import Snapshots
+from core.gateway.threads import DatabaseThreads
+from core.tenancy.policy import CHANNEL, policy_version
+
+log = structlog.get_logger(__name__)
+
+# What a revocation may take without Valkey.
+POLL_SECONDS = 1.0
+# With it, now and then all the same: a push can be lost while a connection breaks.
+BACKUP_POLL_SECONDS = 15.0
+RECONNECT_SECONDS = 2.0
+
+
+class PolicyWatch:
+    """Keeps the snapshots of one process informed."""
+
+    def __init__(self, snapshots: Snapshots, threads: DatabaseThreads, *, redis_url: str) -> None:
+        self._snapshots = snapshots
+        self._threads = threads
+        self._redis_url = redis_url
+        self._is_listening = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether pushes arrive; without them, polling takes their place."""
+        return self._is_listening
+
+    def start(self) -> None:
+        """Begin to listen and to poll."""
+        self._tasks = [asyncio.create_task(self._poll())]
+        if self._redis_url:
+            self._tasks.append(asyncio.create_task(self._listen()))
+
+    async def stop(self) -> None:
+        """Stop both."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def poll_once(self) -> None:
+        """Ask Postgres for the version of every account in the caches."""
+        for account in self._snapshots.known_accounts():
+            try:
+                version = await self._threads.run_in_account(account, policy_version)
+            # Postgres may be restarting, or the account may be gone. The ledger refuses in the
+            # meantime, and we ask again.
+            except Exception as error:  # noqa: BLE001
+                log.warning("policy_poll_failed", account=account.slug, error=type(error).__name__)
+            else:
+                self._snapshots.moved(account.schema_name, version)
+
+    async def _poll(self) -> None:
+        waited = 0.0
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            waited += POLL_SECONDS
+            if self._is_listening and waited < BACKUP_POLL_SECONDS:
+                continue
+            waited = 0.0
+            await self.poll_once()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except (RedisError, OSError) as error:
+                log.warning("policy_push_lost", error=type(error).__name__)
+            finally:
+                self._is_listening = False
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _listen_once(self) -> None:
+        client = Redis.from_url(self._redis_url, health_check_interval=10)
+        async with client, client.pubsub() as channel:
+            await channel.subscribe(CHANNEL)
+            # What was said before we listened is asked for once.
+            await self.poll_once()
+            self._is_listening = True
+            while True:
+                message = await channel.get_message(
+                    ignore_subscribe_messages=True, timeout=POLL_SECONDS
+                )
+                if message is not None:
+                    self._hear(message["data"])
+
+    def _hear(self, data: bytes) -> None:
+        schema, _, version = data.decode(errors="replace").rpartition(":")
+        if schema and version.isdecimal():
+            self._snapshots.moved(schema, int(version))

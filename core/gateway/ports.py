@@ -1,0 +1,160 @@
+"""What the gateway asks of the rest: who is calling, what is on, who keeps the credits.
+
+The values are frozen, so that a cache may hold them and threads may share them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+from uuid import UUID
+
+from core.credits.messages import (
+    HeartbeatRequest,
+    ReserveAnswer,
+    ReserveRequest,
+    SettleAnswer,
+    SettleRequest,
+)
+from core.guardrails.verdicts import BoundGuardrail
+from core.tenancy.context import AccountRef
+
+LlmKind = Literal["chat", "embedding", "image"]
+
+
+class Secret:
+    """A credential that shows itself in no log, error or dump."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the credential, for the one place that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:
+        raise TypeError("A secret is not pickled.")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling, by a virtual key or a user token: one membership of one product."""
+
+    account: AccountRef
+    product: str
+    user_id: UUID
+    member_id: UUID
+    membership_id: UUID | None
+    wallet_id: UUID
+    team_id: UUID | None = None
+    organization_id: UUID | None = None
+    key_id: UUID | None = None
+    client_id: UUID | None = None
+    label: str = ""
+    cap_subjects: tuple[UUID, ...] = ()
+    policy_version: int = 0
+    expires_at: datetime | None = None
+    # What the ids above are called now, for the usage event's labels.
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One price row: US dollars for a million tokens of each kind, for an image, for a request."""
+
+    version: str
+    input: Decimal
+    output: Decimal
+    cache_read: Decimal
+    cache_write: Decimal
+    reasoning: Decimal
+    audio_input: Decimal
+    audio_output: Decimal
+    image_each: Decimal = Decimal(0)
+    request: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where an LLM runs: the provider in LiteLLM's words, its name there, the credential."""
+
+    provider: str
+    upstream_model: str
+    api_base: str | None = None
+    api_key: Secret | None = None
+    is_demo: bool = False
+
+    @property
+    def label(self) -> str:
+        """How usage events name it; without any secret."""
+        return f"{self.provider}/{self.upstream_model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Llm:
+    """An LLM as one account may call it. Without a price it is listed nowhere and refused."""
+
+    id: UUID
+    name: str
+    kind: LlmKind
+    vendor: str
+    title: str
+    context_window: int
+    max_output_tokens: int
+    capabilities: frozenset[str]
+    price: Price | None
+    deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """All the gateway needs to know of an account at one policy version."""
+
+    account: AccountRef
+    is_suspended: bool
+    credit_factor: Decimal
+    factor_version: int
+    policy_version: int
+    llms: Mapping[str, Mapping[str, Llm]] = field(default_factory=dict)
+    guardrails: Mapping[str, tuple[BoundGuardrail, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WalletNote:
+    """What a refusal says about a wallet: its name in words, and who can put credits into it."""
+
+    label: str
+    helpers: tuple[str, ...] = ()
+
+
+class Directory(Protocol):
+    """Resolves callers and accounts. Synchronous; it runs in a thread that closes its connections.
+
+    The methods raise `Unauthenticated`, or `NotAllowed` where the caller is known but may not call.
+    """
+
+    def principal_for_key(self, token: str) -> Principal: ...
+    def principal_for_user_token(self, token: str, team: str | None) -> Principal: ...
+    def snapshot(self, account_id: UUID) -> AccountSnapshot: ...
+    def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote: ...
+
+
+class Ledger(Protocol):
+    """The ledger of every account by its schema; `core.credits.lane.LedgerLane` is the real one."""
+
+    async def reserve(self, schema: str, request: ReserveRequest) -> ReserveAnswer: ...
+    async def heartbeat(self, schema: str, request: HeartbeatRequest) -> bool: ...
+    async def settle(self, schema: str, request: SettleRequest) -> SettleAnswer: ...
+    async def release(self, schema: str, request_id: UUID) -> bool: ...

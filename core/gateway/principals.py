@@ -1,0 +1,65 @@
+"""How a place in a product becomes a principal. Products' bindings call this."""
+
+from datetime import datetime
+from uuid import UUID
+
+from core.gateway.ports import Principal
+from core.hierarchy.product import Product
+from core.hierarchy.seats import Seat, seat_of_user
+from core.tenancy.context import AccountRef
+from core.tenancy.policy import policy_version
+from core.tokens.jwt import UserToken
+
+
+def principal_at(
+    seat: Seat,
+    *,
+    account: AccountRef,
+    policy_version: int,
+    key_id: UUID | None = None,
+    client_app_id: UUID | None = None,
+    expires_at: datetime | None = None,
+) -> Principal:
+    """Return the principal that calls from a seat. Every cap on its path holds, the key's first."""
+    return Principal(
+        account=account,
+        product=seat.product,
+        user_id=seat.user_id,
+        member_id=seat.member_id,
+        membership_id=seat.membership_id,
+        wallet_id=seat.wallet_id,
+        team_id=seat.team_id,
+        organization_id=seat.organization_id,
+        key_id=key_id,
+        client_id=client_app_id,
+        label=seat.label,
+        cap_subjects=(*((key_id,) if key_id is not None else ()), *seat.path),
+        policy_version=policy_version,
+        expires_at=expires_at,
+    )
+
+
+def principal_of_member(
+    product: Product,
+    *,
+    account: AccountRef,
+    token: UserToken,
+    client_app_id: UUID | None,
+    team: str | None,
+) -> Principal:
+    """Return who calls with a user token, in the team that the call names, else the token's.
+
+    Raises:
+        NotAllowed: the member has no active seat any more, or is not in the team.
+    """
+    # Read first: what changes meanwhile makes this principal older than it is, never newer.
+    version = policy_version()
+    if team is None and token.team_id is not None:
+        team = str(token.team_id)
+    return principal_at(
+        seat_of_user(product, token.user_id, team=team),
+        account=account,
+        policy_version=version,
+        client_app_id=client_app_id,
+        expires_at=token.expires_at,
+    )

@@ -1,0 +1,186 @@
+"""Who calls and what is on, kept in the process for as long as the policy has not moved.
+
+Each entry carries the policy version it was read at. A newer version, pushed, polled or told by
+the ledger, makes it stale at once; nothing is kept for longer than a minute in any case.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from core.gateway.errors import InvalidKey
+from core.gateway.ports import AccountSnapshot, Directory, Principal, WalletNote
+from core.gateway.threads import DatabaseThreads
+from core.kit.clock import now
+from core.kit.problems import Problem
+from core.tenancy.context import AccountRef
+
+KEY_PREFIX = "ck_"
+
+MOST_PRINCIPALS = 20_000
+MOST_ACCOUNTS = 2_000
+# A missed push and a missed poll together must not let a stale right live on.
+LONGEST_SECONDS = 60.0
+# A wrong key that is tried over and over must not cost a query each time.
+REFUSED_SECONDS = 1.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a caller showed: a virtual key or a user token, and the team to act in."""
+
+    token: str
+    team: str | None = None
+
+    @property
+    def digest(self) -> bytes:
+        """How caches name it, so that no token lies about in memory twice."""
+        return hashlib.sha256(f"{self.token}\0{self.team or ''}".encode()).digest()
+
+    def __repr__(self) -> str:
+        return "Credential(…)"
+
+
+class Snapshots:
+    """The caches of one gateway process."""
+
+    def __init__(self, directory: Directory, threads: DatabaseThreads) -> None:
+        self._directory = directory
+        self._threads = threads
+        self._versions: dict[str, int] = {}
+        self._principals: _Cache[bytes, Principal] = _Cache(MOST_PRINCIPALS)
+        self._accounts: _Cache[UUID, AccountSnapshot] = _Cache(MOST_ACCOUNTS)
+        self._listeners: list[Callable[[str], None]] = []
+
+    def on_move(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the schema of each account whose policy moves."""
+        self._listeners.append(listener)
+
+    def moved(self, schema: str, version: int) -> None:
+        """Take note that an account's policy has reached a version."""
+        if version > self._versions.get(schema, 0):
+            self._versions[schema] = version
+            for listener in self._listeners:
+                listener(schema)
+
+    def version(self, schema: str) -> int:
+        """Return the newest version heard of."""
+        return self._versions.get(schema, 0)
+
+    def known_accounts(self) -> list[AccountRef]:
+        """Return the accounts in the cache; a poll asks for their versions."""
+        return [snapshot.account for snapshot in self._accounts.values()]
+
+    async def principal(self, credential: Credential) -> Principal:
+        """Return who is calling.
+
+        Raises:
+            InvalidKey: nobody we know, or no longer.
+            NotAllowed: known, but may not call.
+        """
+
+        def read() -> Principal:
+            if credential.token.startswith(KEY_PREFIX):
+                return self._directory.principal_for_key(credential.token)
+            return self._directory.principal_for_user_token(credential.token, credential.team)
+
+        principal = await self._principals.get(
+            credential.digest, lambda: self._threads.run(read), self._is_current_principal
+        )
+        self.moved(principal.account.schema_name, principal.policy_version)
+        if principal.expires_at is not None and principal.expires_at <= now():
+            raise InvalidKey("The token has expired. Obtain a new one.")
+        return principal
+
+    async def snapshot(self, account: AccountRef) -> AccountSnapshot:
+        """Return what is on for an account."""
+        snapshot = await self._accounts.get(
+            account.id,
+            lambda: self._threads.run(lambda: self._directory.snapshot(account.id)),
+            self._is_current_snapshot,
+        )
+        self.moved(account.schema_name, snapshot.policy_version)
+        return snapshot
+
+    async def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
+        """Return what a refusal says about a wallet. It is read anew: refusals are rare."""
+        return await self._threads.run(lambda: self._directory.wallet_note(principal, wallet_id))
+
+    def _is_current_principal(self, principal: Principal) -> bool:
+        return principal.policy_version >= self.version(principal.account.schema_name)
+
+    def _is_current_snapshot(self, snapshot: AccountSnapshot) -> bool:
+        return snapshot.policy_version >= self.version(snapshot.account.schema_name)
+
+
+K = TypeVar("K")
+
+
+@dataclass(slots=True)
+class _Entry(Generic[T]):
+    value: T | None
+    refusal: Problem | None
+    until: float
+
+
+class _Cache(Generic[K, T]):
+    """Least recently used goes first; of several that ask for the same at once, one reads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: OrderedDict[K, _Entry[T]] = OrderedDict()
+        self._reading: dict[K, asyncio.Task[_Entry[T]]] = {}
+
+    def values(self) -> list[T]:
+        return [entry.value for entry in self._entries.values() if entry.value is not None]
+
+    async def get(
+        self, key: K, read: Callable[[], Awaitable[T]], is_current: Callable[[T], bool]
+    ) -> T:
+        entry = self._entries.get(key)
+        if entry is None or not self._is_fresh(entry, is_current):
+            entry = await self._read(key, read)
+            if entry.value is not None and not is_current(entry.value):
+                # The policy moved while somebody else's read was under way.
+                entry = await self._read(key, read)
+        else:
+            self._entries.move_to_end(key)
+        if entry.refusal is not None:
+            # A new one each time: a raised exception keeps the stack of its first caller.
+            raise type(entry.refusal)(entry.refusal.detail, **entry.refusal.extensions)
+        assert entry.value is not None
+        return entry.value
+
+    def _is_fresh(self, entry: _Entry[T], is_current: Callable[[T], bool]) -> bool:
+        if entry.until < time.monotonic():
+            return False
+        return entry.value is None or is_current(entry.value)
+
+    async def _read(self, key: K, read: Callable[[], Awaitable[T]]) -> _Entry[T]:
+        task = self._reading.get(key)
+        if task is None:
+            task = asyncio.create_task(self._store(key, read))
+            self._reading[key] = task
+            task.add_done_callback(lambda _: self._reading.pop(key, None))
+        # One caller that hangs up must not end the read of the others.
+        return await asyncio.shield(task)
+
+    async def _store(self, key: K, read: Callable[[], Awaitable[T]]) -> _Entry[T]:
+        try:
+            value = await read()
+        except Problem as refusal:
+            entry: _Entry[T] = _Entry(None, refusal, time.monotonic() + REFUSED_SECONDS)
+        else:
+            entry = _Entry(value, None, time.monotonic() + LONGEST_SECONDS)
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+        return entry

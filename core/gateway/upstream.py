@@ -1,0 +1,298 @@
+"""The one module that imports LiteLLM: transport to providers, and a token counter. Nothing else.
+
+No callbacks, no database, no proxy, no retries of its own, no price list from the network. One
+Router for each account and deployment: a shared one would route raw names to another account's
+credential.
+"""
+
+import asyncio
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
+
+# Read at import; without it LiteLLM fetches a price file at start.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+# Its own .env reader would let a stray file decide about providers and keys.
+os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+
+import litellm
+import structlog
+
+from core.gateway import wire
+from core.gateway.bodies import Body
+from core.gateway.demo.answers import Answer
+from core.gateway.demo.provider import DemoProvider
+from core.gateway.ports import Llm
+from core.gateway.upstream_errors import problem_of_upstream
+from core.gateway.wire import Piece, Reply
+from core.tenancy.context import AccountRef
+
+log = structlog.get_logger(__name__)
+
+MOST_ROUTERS = 512
+# Counting a long prompt takes tens of milliseconds; shorter ones are not worth a thread.
+INLINE_COUNT_CHARACTERS = 20_000
+# LiteLLM counts 250 for an image of unknown size; large ones cost six times that.
+EXTRA_IMAGE_TOKENS = 1_250
+
+# Adapters that hand the address of an image to the provider. The others fetch it themselves,
+# which would let a caller make the gateway read any address it can reach.
+_PASS_IMAGE_ADDRESSES = frozenset({"openai", "azure", "demo"})
+
+
+def set_up(demo: DemoProvider) -> None:
+    """Bring LiteLLM into the only state that we use it in, once a process."""
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.turn_off_message_logging = True
+    litellm.disable_streaming_logging = True
+    litellm.disable_hf_tokenizer_download = True
+    litellm.drop_params = False
+    litellm.num_retries = 0
+    # They print prompts and whole stacks; a failure reaches our own log through its problem.
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    litellm.custom_provider_map = [{"provider": "demo", "custom_handler": _DemoLlm(demo)}]
+    litellm.utils.custom_llm_setup()
+
+
+class LiteLlm:
+    """All providers behind one interface."""
+
+    def __init__(self, *, demo: DemoProvider | None = None) -> None:
+        set_up(demo or DemoProvider())
+        self._routers: OrderedDict[tuple[UUID, str, object], Any] = OrderedDict()
+
+    async def count_input(self, body: Body) -> int:
+        """Return how many tokens a request sends, by LiteLLM's counter."""
+        if sum(map(len, body.texts().values)) <= INLINE_COUNT_CHARACTERS:
+            return _count_input(body)
+        return await asyncio.to_thread(_count_input, body)
+
+    def count_text(self, text: str) -> int:
+        """Return how many tokens a text has."""
+        return _count(text=text) if text else 0
+
+    def takes_image_addresses(self, llm: Llm) -> bool:
+        """Whether an image may be given by its address."""
+        return llm.deployment.provider in _PASS_IMAGE_ADDRESSES
+
+    async def answer(
+        self, account: AccountRef, llm: Llm, params: Mapping[str, Any], *, seconds: float
+    ) -> Reply:
+        """Return the whole answer to a chat, an embedding or an image request.
+
+        Raises:
+            A problem of `errors`, the provider's own words in it only where they help the caller.
+        """
+        router = self._router(account, llm)
+        call = {
+            "chat": router.acompletion,
+            "embedding": router.aembedding,
+            "image": router.aimage_generation,
+        }[llm.kind]
+        try:
+            response = await call(model=llm.name, **_params(llm, params, seconds))
+            return wire.reply_of(llm.kind, response.model_dump())
+        except Exception as error:  # noqa: BLE001
+            raise problem_of_upstream(error, llm.deployment) from None
+
+    async def stream(
+        self, account: AccountRef, llm: Llm, params: Mapping[str, Any], *, seconds: float
+    ) -> AsyncIterator[Piece]:
+        """Yield the pieces of a chat answer, usage last.
+
+        Raises:
+            A problem of `errors`, before the first piece or between two.
+        """
+        router = self._router(account, llm)
+        params = {**params, "stream": True, "stream_options": {"include_usage": True}}
+        try:
+            response = await router.acompletion(model=llm.name, **_params(llm, params, seconds))
+            async with aclosing(response) as chunks:
+                async for chunk in chunks:
+                    yield wire.piece_of(chunk, stream=response)
+        except Exception as error:  # noqa: BLE001
+            raise problem_of_upstream(error, llm.deployment) from None
+
+    def _router(self, account: AccountRef, llm: Llm) -> Any:
+        key = (account.id, llm.name, llm.deployment)
+        router = self._routers.get(key)
+        if router is None:
+            router = self._routers[key] = _build_router(llm)
+            while len(self._routers) > MOST_ROUTERS:
+                self._routers.popitem(last=False)
+        self._routers.move_to_end(key)
+        return router
+
+
+def _build_router(llm: Llm) -> Any:
+    deployment = llm.deployment
+    params: dict[str, Any] = {
+        "model": f"{deployment.provider}/{deployment.upstream_model}",
+        "max_retries": 0,
+        # Without a key of its own LiteLLM would take one from the environment.
+        "api_key": deployment.api_key.reveal() if deployment.api_key else "none",
+    }
+    if deployment.api_base:
+        params["api_base"] = deployment.api_base
+    router = litellm.Router(
+        model_list=[{"model_name": llm.name, "litellm_params": params}],
+        num_retries=0,
+        # With one deployment a cooldown would only turn one failure into many.
+        disable_cooldowns=True,
+        retry_after=0,
+    )
+    # A Router hooks itself into process-wide lists for good; every call of every account would
+    # then run through every Router ever made.
+    router.discard()
+    return router
+
+
+def _params(llm: Llm, params: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    if llm.deployment.is_demo:
+        params = _demo_params(llm, params)
+    extra: dict[str, Any] = {"timeout": seconds}
+    if llm.kind == "chat":
+        # Otherwise tools are handed to LiteLLM's own MCP gateway first.
+        extra["_skip_mcp_handler"] = True
+    return {**params, **extra}
+
+
+def _demo_params(llm: Llm, params: Mapping[str, Any]) -> dict[str, Any]:
+    """LiteLLM cannot know what the demo provider understands, and refuses what it does not know."""
+    if llm.kind == "chat":
+        return {**params, "allowed_openai_params": sorted(params)}
+    told = {"input", "prompt"}
+    return {(key if key in told else f"demo_{key}"): value for key, value in params.items()}
+
+
+def _count_input(body: Body) -> int:
+    if body.kind != "chat":
+        return sum(_count(text=text) for text in body.texts().values)
+    messages = body.upstream["messages"]
+    images = sum(
+        part["type"] == "image_url"
+        for message in messages
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+    )
+    tokens: int = _count(
+        messages=messages,
+        tools=body.upstream.get("tools"),
+        use_default_image_token_count=True,
+        fallback=sum(map(len, body.texts().values)),
+    )
+    return tokens + int(images) * EXTRA_IMAGE_TOKENS
+
+
+def _count(*, fallback: int | None = None, **counted: Any) -> int:
+    """Count by one tokenizer for all LLMs: the margin of the upper bound covers the difference."""
+    try:
+        return int(litellm.token_counter(model="gpt-4o", **counted))
+    # A shape that the counter does not know must not refuse the call; a token has a character.
+    except Exception as error:  # noqa: BLE001
+        log.warning("token_counter_failed", error=type(error).__name__)
+        return fallback if fallback is not None else len(counted.get("text", ""))
+
+
+class _DemoLlm(litellm.CustomLLM):  # type: ignore[misc]
+    """Plugs the demo provider into LiteLLM as `demo/...`."""
+
+    def __init__(self, demo: DemoProvider) -> None:
+        super().__init__()
+        self._demo = demo
+
+    async def acompletion(self, *args: Any, **kwargs: Any) -> Any:
+        model, messages, options = kwargs["model"], kwargs["messages"], kwargs["optional_params"]
+        answers = await self._demo.answers(messages, options, model=model)
+        response = kwargs["model_response"]
+        response.model = model
+        response.choices = [_demo_choice(index, answer) for index, answer in enumerate(answers)]
+        if not answers[0].directives.has_no_usage:
+            response.usage = litellm.Usage(**_demo_usage(messages, options, answers))
+        return response
+
+    async def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[dict[str, Any]]:
+        model, messages, options = kwargs["model"], kwargs["messages"], kwargs["optional_params"]
+        answer, deltas = await self._demo.stream(messages, options, model=model)
+        async for text, tool in deltas:
+            yield _demo_chunk(text=text, tool=tool)
+        usage = _demo_usage(messages, options, [answer])
+        if answer.directives.has_no_usage:
+            yield _demo_chunk(finish_reason=answer.finish_reason)
+        else:
+            yield _demo_chunk(finish_reason=answer.finish_reason, usage=usage)
+
+    async def aembedding(self, *args: Any, **kwargs: Any) -> Any:
+        inputs = kwargs["input"]
+        texts = [inputs] if isinstance(inputs, str) else inputs
+        vectors = await self._demo.embeddings(texts, _demo_options(kwargs))
+        response = kwargs["model_response"]
+        response.model = kwargs["model"]
+        response.data = [
+            {"object": "embedding", "index": index, "embedding": vector}
+            for index, vector in enumerate(vectors)
+        ]
+        tokens = sum(_count(text=text) for text in texts)
+        response.usage = litellm.Usage(prompt_tokens=tokens, total_tokens=tokens)
+        return response
+
+    async def aimage_generation(self, *args: Any, **kwargs: Any) -> Any:
+        images = await self._demo.images(kwargs["prompt"], _demo_options(kwargs))
+        response = kwargs["model_response"]
+        response.data = [litellm.types.utils.ImageObject(b64_json=image) for image in images]
+        return response
+
+
+def _demo_options(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    options = kwargs["optional_params"]
+    return {key.removeprefix("demo_"): value for key, value in options.items()}
+
+
+def _demo_choice(index: int, answer: Answer) -> Any:
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for call in answer.tool_calls
+    ]
+    message = litellm.Message(content=answer.text or None, tool_calls=calls or None)
+    return litellm.Choices(index=index, finish_reason=answer.finish_reason, message=message)
+
+
+def _demo_chunk(
+    *,
+    text: str = "",
+    tool: dict[str, Any] | None = None,
+    finish_reason: str = "",
+    usage: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    return {
+        "text": text,
+        "tool_use": tool,
+        "is_finished": bool(finish_reason),
+        "finish_reason": finish_reason,
+        "usage": usage,
+        "index": 0,
+    }
+
+
+def _demo_usage(messages: Any, options: Any, answers: list[Answer]) -> dict[str, int]:
+    written = "".join(
+        answer.text + "".join(call.name + call.arguments for call in answer.tool_calls)
+        for answer in answers
+    )
+    sent = _count(messages=messages, tools=options.get("tools"), fallback=1)
+    received = _count(text=written) if written else 1
+    return {
+        "prompt_tokens": sent,
+        "completion_tokens": received,
+        "total_tokens": sent + received,
+    }

@@ -1,0 +1,95 @@
+"""What a provider's failure means to the caller. Credentials and addresses never get through."""
+
+import re
+
+import structlog
+
+from core.gateway.errors import (
+    UpstreamFailed,
+    UpstreamLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+)
+from core.gateway.ports import Deployment
+from core.kit.problems import Problem
+
+log = structlog.get_logger(__name__)
+
+# LiteLLM's own words around the provider's: "litellm.BadRequestError: OpenAIException - ...".
+_AROUND = re.compile(r"^(?:(?:litellm\.)?\w+Error: )*(?:\w+Exception - )?(?:Error code: \d+ - )?")
+_AFTER = re.compile(
+    r"(?:\n\s*(?:LiteLLM:|Deployment Info:|Traceback|This looks)| To drop (?:it|these)).*",
+    re.DOTALL,
+)
+_SECRET = re.compile(r"\b(?:sk|pk|key|ck|Bearer)[-_ ][\w-]{6,}[\w*.-]*", re.IGNORECASE)
+MOST_CHARACTERS = 600
+
+
+class ContextTooLong(UpstreamRejected):
+    """The messages are longer than the LLM's context window."""
+
+    code = "context_length_exceeded"
+    title = "The messages are too long for this LLM"
+
+
+class ContentRefused(UpstreamRejected):
+    """The provider's own content policy refused."""
+
+    code = "content_policy_violation"
+    title = "The provider's content policy refused this request"
+
+
+class UpstreamCredential(UpstreamFailed):
+    """The provider does not accept the deployment's credential, or does not know its LLM."""
+
+    code = "upstream_misconfigured"
+    title = "The provider did not accept our deployment of this LLM"
+
+
+def problem_of_upstream(error: Exception, deployment: Deployment) -> Problem:
+    """Return what went wrong at a provider as a problem of ours."""
+    original = getattr(error, "original_exception", None)
+    if isinstance(original, Exception) and type(error).__name__ == "MidStreamFallbackError":
+        error = original
+    status = getattr(error, "status_code", None)
+    # Names only: a provider's message may hold the prompt, or part of a credential.
+    log.warning(
+        "upstream_failed",
+        deployment=deployment.label,
+        error=type(error).__name__,
+        status=status,
+        cause=type(error.__cause__ or error.__context__).__name__,
+    )
+    if status == 408 or isinstance(error, TimeoutError):
+        return UpstreamTimeout()
+    if status == 429:
+        return UpstreamLimited(retry_after_seconds=_retry_after(error))
+    if status in {400, 413, 415, 422}:
+        return _rejected(error, deployment)
+    if status in {401, 403, 404}:
+        return UpstreamCredential("Ask who runs this gateway to test the deployment.")
+    return UpstreamFailed()
+
+
+def _rejected(error: Exception, deployment: Deployment) -> Problem:
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    detail = _cleaned(str(getattr(error, "message", "") or error), deployment)
+    if "ContextWindowExceededError" in kinds:
+        return ContextTooLong(detail)
+    if "ContentPolicyViolationError" in kinds:
+        return ContentRefused(detail)
+    return UpstreamRejected(detail)
+
+
+def _cleaned(text: str, deployment: Deployment) -> str:
+    text = _AROUND.sub("", _AFTER.sub("", text)).strip()
+    for hidden in (deployment.api_key and deployment.api_key.reveal(), deployment.api_base):
+        if hidden:
+            text = text.replace(hidden, "…")
+    return _SECRET.sub("…", text)[:MOST_CHARACTERS]
+
+
+def _retry_after(error: Exception) -> int:
+    headers = getattr(error, "litellm_response_headers", None) or {}
+    value = str(headers.get("retry-after", ""))
+    return min(int(value), 3600) if value.isdecimal() else 1

@@ -1,0 +1,190 @@
+"""Answers as our clients see them: OpenAI's fields and no others, whatever an adapter adds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.gateway.ports import LlmKind
+from core.gateway.pricing import Usage
+
+# More than any context window; a figure beyond it is a lie or a bug.
+MOST_TOKENS = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer: the part of the body that is the provider's, and what it says it used."""
+
+    content: dict[str, Any]
+    usage: Usage | None
+    upstream_model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a streamed answer. The last one has the usage and no choices."""
+
+    choices: list[dict[str, Any]]
+    usage: Usage | None = None
+    upstream_model: str = ""
+
+
+def reply_of(kind: LlmKind, response: Mapping[str, Any]) -> Reply:
+    """Read a whole answer."""
+    read = {"chat": _chat, "embedding": _embedding, "image": _image}[kind]
+    content = read(response)
+    usage = usage_of(response.get("usage"))
+    return Reply(content, usage, str(response.get("model") or ""))
+
+
+def piece_of(chunk: Any, *, stream: Any) -> Piece:
+    """Read a chunk of a stream. Usage that LiteLLM counted by itself does not count."""
+    usage = getattr(chunk, "usage", None)
+    if usage is not None and not _has_reported_usage(stream):
+        usage = None
+    choices = [_choice_of_chunk(choice) for choice in chunk.choices]
+    return Piece(
+        choices=[choice for choice in choices if choice["delta"] or choice["finish_reason"]],
+        usage=None if usage is None else usage_of(usage.model_dump()),
+        upstream_model=str(chunk.model or ""),
+    )
+
+
+def usage_of(reported: Mapping[str, Any] | None) -> Usage | None:
+    """Read a provider's usage; None where it is missing or cannot be true."""
+    if not reported:
+        return None
+    inputs = reported.get("prompt_tokens_details") or {}
+    outputs = reported.get("completion_tokens_details") or {}
+    read = _tokens(reported.get("prompt_tokens")), _tokens(reported.get("completion_tokens"))
+    if None in read or not any(read):
+        return None
+    input_tokens, output_tokens = read[0] or 0, read[1] or 0
+    cached = _tokens(inputs.get("cached_tokens")) or 0
+    written = _tokens(reported.get("cache_creation_input_tokens")) or 0
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cached_tokens=min(cached, input_tokens),
+        cache_write_tokens=min(written, max(input_tokens - cached, 0)),
+        reasoning_tokens=min(_tokens(outputs.get("reasoning_tokens")) or 0, output_tokens),
+        audio_input_tokens=_tokens(inputs.get("audio_tokens")) or 0,
+        audio_output_tokens=_tokens(outputs.get("audio_tokens")) or 0,
+    )
+
+
+def usage_body(usage: Usage) -> dict[str, Any]:
+    """Return usage as OpenAI's chat API reports it."""
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+
+
+def _has_reported_usage(stream: Any) -> bool:
+    # LiteLLM keeps what the provider sent; a usage that is in none of it is LiteLLM's guess.
+    chunks = getattr(stream, "chunks", None) or ()
+    return any(getattr(chunk, "usage", None) is not None for chunk in chunks)
+
+
+def _chat(response: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "choices": [
+            {
+                "index": choice.get("index", index),
+                "message": _message(choice.get("message") or {}),
+                "logprobs": choice.get("logprobs"),
+                "finish_reason": choice.get("finish_reason") or "stop",
+            }
+            for index, choice in enumerate(response.get("choices") or ())
+        ],
+        "system_fingerprint": response.get("system_fingerprint"),
+    }
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    read: dict[str, Any] = {
+        "role": "assistant",
+        "content": message.get("content"),
+        "refusal": message.get("refusal"),
+    }
+    for key in ("reasoning_content", "annotations"):
+        if message.get(key):
+            read[key] = message[key]
+    if message.get("tool_calls"):
+        read["tool_calls"] = [_tool_call(call) for call in message["tool_calls"]]
+    return read
+
+
+def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = call.get("function") or {}
+    return {
+        "id": call.get("id"),
+        "type": "function",
+        "function": {
+            "name": function.get("name"),
+            "arguments": function.get("arguments") or "",
+        },
+    }
+
+
+def _embedding(response: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "data": [
+            {
+                "object": "embedding",
+                "index": entry.get("index", index),
+                "embedding": entry["embedding"],
+            }
+            for index, entry in enumerate(response.get("data") or ())
+        ]
+    }
+
+
+def _image(response: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("b64_json", "url", "revised_prompt")
+    return {
+        "data": [
+            {key: entry[key] for key in keys if entry.get(key) is not None}
+            for entry in response.get("data") or ()
+        ]
+    }
+
+
+def _choice_of_chunk(choice: Any) -> dict[str, Any]:
+    delta = choice.delta
+    read: dict[str, Any] = {}
+    if getattr(delta, "role", None):
+        read["role"] = "assistant"
+    for key in ("content", "reasoning_content", "refusal"):
+        value = getattr(delta, key, None)
+        if isinstance(value, str) and value:
+            read[key] = value
+    if getattr(delta, "tool_calls", None):
+        read["tool_calls"] = [_tool_delta(call) for call in delta.tool_calls]
+    logprobs: Any = getattr(choice, "logprobs", None)
+    return {
+        "index": choice.index,
+        "delta": read,
+        "logprobs": logprobs.model_dump() if hasattr(logprobs, "model_dump") else logprobs,
+        "finish_reason": choice.finish_reason,
+    }
+
+
+def _tool_delta(call: Any) -> dict[str, Any]:
+    read: dict[str, Any] = {"index": call.index}
+    function: dict[str, Any] = {"arguments": call.function.arguments or ""}
+    if call.function.name:
+        function["name"] = call.function.name
+    if call.id:
+        read |= {"id": call.id, "type": "function"}
+    return {**read, "function": function}
+
+
+def _tokens(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_TOKENS:
+        return None
+    return value

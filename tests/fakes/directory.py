@@ -1,0 +1,159 @@
+"""Callers and accounts in memory: for tests of the gateway that need no database."""
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from core.gateway.ports import (
+    AccountSnapshot,
+    Deployment,
+    Llm,
+    LlmKind,
+    Price,
+    Principal,
+    Secret,
+    WalletNote,
+)
+from core.guardrails.verdicts import Action, BoundGuardrail, Stage
+from core.kit.problems import Unauthenticated
+from core.tenancy.context import AccountRef
+
+MIA = "ck_acme_mia-and-some-more-letters"
+
+# 2 and 8 US dollars for a million tokens, so that one input token costs 2 micro-dollars.
+PRICE = Price(
+    version="7",
+    input=Decimal(2),
+    output=Decimal(8),
+    cache_read=Decimal(1),
+    cache_write=Decimal("2.5"),
+    reasoning=Decimal(8),
+    audio_input=Decimal(0),
+    audio_output=Decimal(0),
+    image_each=Decimal("0.04"),
+)
+
+
+@dataclass(slots=True)
+class FakeDirectory:
+    """One account with one caller, whose LLMs are added by hand."""
+
+    account: AccountRef = field(default_factory=lambda: _account("acme"))
+    product: str = "console"
+    factor: Decimal = Decimal(100)
+    version: int = 1
+    is_suspended: bool = False
+    llms: dict[str, dict[str, Llm]] = field(default_factory=dict)
+    guardrails: tuple[BoundGuardrail, ...] = ()
+    tokens: dict[str, Principal] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.add_caller(MIA)
+
+    def add_caller(self, token: str) -> Principal:
+        principal = Principal(
+            account=self.account,
+            product=self.product,
+            user_id=uuid4(),
+            member_id=uuid4(),
+            membership_id=uuid4(),
+            wallet_id=uuid4(),
+            key_id=uuid4(),
+            label="Mia",
+        )
+        self.tokens[token] = principal
+        return principal
+
+    def add_llm(
+        self,
+        name: str,
+        *,
+        kind: LlmKind = "chat",
+        api_base: str | None = None,
+        product: str | None = None,
+        price: Price | None = PRICE,
+        provider: str | None = None,
+        context_window: int = 128_000,
+        max_output_tokens: int = 4_000,
+    ) -> Llm:
+        """Add an LLM: at `api_base`, or else of the demo provider."""
+        chosen = provider or ("openai" if api_base else "demo")
+        llm = Llm(
+            id=uuid4(),
+            name=name,
+            kind=kind,
+            vendor="openai",
+            title=name.title(),
+            context_window=context_window,
+            max_output_tokens=0 if kind == "embedding" else max_output_tokens,
+            capabilities=frozenset({"tools"}),
+            price=price,
+            deployment=Deployment(
+                provider=chosen,
+                upstream_model=name,
+                api_base=api_base,
+                api_key=Secret("sk-canary-upstream-1234567890") if api_base else None,
+                is_demo=chosen == "demo",
+            ),
+        )
+        self.llms.setdefault(product or self.product, {})[name] = llm
+        return llm
+
+    def bind(
+        self,
+        action: Action,
+        *stages: Stage,
+        is_mandatory: bool = False,
+        preset: str = "pii",
+    ) -> None:
+        """Bind a guardrail to every call."""
+        bound = BoundGuardrail(
+            id=uuid4(),
+            name="Personal data",
+            preset=preset,
+            action=action,
+            stages=frozenset(stages),
+            is_mandatory=is_mandatory,
+        )
+        self.guardrails = (*self.guardrails, bound)
+
+    def revoke(self, token: str) -> None:
+        """Take a caller away, as a revocation does: the policy moves."""
+        del self.tokens[token]
+        self.version += 1
+
+    # -- the port ----------------------------------------------------------------------------------
+
+    def principal_for_key(self, token: str) -> Principal:
+        self.reads.append("key")
+        return self._principal(token)
+
+    def principal_for_user_token(self, token: str, team: str | None) -> Principal:
+        self.reads.append("token")
+        return self._principal(token)
+
+    def snapshot(self, account_id: UUID) -> AccountSnapshot:
+        self.reads.append("snapshot")
+        return AccountSnapshot(
+            account=self.account,
+            is_suspended=self.is_suspended,
+            credit_factor=self.factor,
+            factor_version=3,
+            policy_version=self.version,
+            llms={product: dict(llms) for product, llms in self.llms.items()},
+            guardrails={self.product: self.guardrails},
+        )
+
+    def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
+        return WalletNote("the wallet of Mia", ("Theo (team admin)", "Ada (account admin)"))
+
+    def _principal(self, token: str) -> Principal:
+        if token not in self.tokens:
+            raise Unauthenticated("This key is unknown or revoked.")
+        return replace(self.tokens[token], policy_version=self.version)
+
+
+def _account(slug: str) -> AccountRef:
+    account_id = uuid4()
+    return AccountRef(account_id, slug, f"account_{account_id.hex}")
