@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -29,6 +29,8 @@ DAYS = 14
 # The overview shows the busiest ones and leads to the list of all.
 _ACCOUNTS_SHOWN = 25
 _ALERTS_SHOWN = 8
+# More accounts with the same trouble have one cause, and one alert.
+_NAMED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ class Alert:
     text: str
     href: str
 
+    @property
+    def rank(self) -> int:
+        """The gravest come first."""
+        return ("bad", "warn", "info").index(self.tone)
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -145,7 +152,7 @@ def overview() -> Overview:
     today = now().date()
     first = today - timedelta(days=DAYS - 1)
     rows = _busiest(first)
-    alerts = [*_account_alerts(), *_catalogue_alerts()]
+    alerts = sorted([*_account_alerts(), *_catalogue_alerts()], key=lambda alert: alert.rank)
     newest = AccountFigure.objects.filter(account__archived_at=None).aggregate(
         as_of=Max("as_of"), members=Coalesce(Sum("members"), 0)
     )
@@ -292,18 +299,19 @@ def _trends(ids: Sequence[UUID], first: date) -> dict[UUID, tuple[int, ...]]:
 
 
 def _account_alerts() -> list[Alert]:
-    """Return what is wrong with accounts, the gravest first."""
+    """Return what is wrong with accounts."""
     tight = AccountFigure.objects.filter(
         Q(granted_microcredits__gt=0)
         & Q(left_microcredits__lt=F("granted_microcredits") / (100 // rules.NEARLY_OUT_PERCENT))
         | Q(overflow_used_microcredits__gt=0)
     )
     figures = tight.filter(account__state=AccountState.ACTIVE).select_related("account")
-    grave, others = [], []
-    for figure in figures.order_by("left_microcredits", "pk")[: 2 * _ALERTS_SHOWN]:
-        for alert in alerts_of(figure):
-            (grave if alert.tone == "bad" else others).append(alert)
-    return [*grave, *others, *_state_alerts()]
+    found = [
+        alert
+        for figure in figures.order_by("left_microcredits", "pk")[: 2 * _ALERTS_SHOWN]
+        for alert in alerts_of(figure)
+    ]
+    return [*found, *_state_alerts()]
 
 
 def alerts_of(figure: AccountFigure) -> list[Alert]:
@@ -330,25 +338,48 @@ def alerts_of(figure: AccountFigure) -> list[Alert]:
 
 
 def _state_alerts() -> list[Alert]:
-    found = []
-    rows = (
-        Account.objects.exclude(state=AccountState.ARCHIVED)
-        .annotate(as_of=Max("figures__as_of"))
-        .filter(
-            Q(state=AccountState.SUSPENDED) | Q(as_of=None) | Q(as_of__lt=now() - rules.STALE_AFTER)
-        )
-        .order_by("name")
+    """Return which accounts are closed, or say nothing of themselves; together if many."""
+    open_accounts = Account.objects.exclude(state=AccountState.ARCHIVED)
+    rows = open_accounts.annotate(as_of=Max("figures__as_of")).filter(
+        Q(state=AccountState.SUSPENDED) | Q(as_of=None) | Q(as_of__lt=now() - rules.STALE_AFTER)
     )
-    for account in rows[:_ALERTS_SHOWN]:
-        href = f"/accounts/{account.slug}/"
+    suspended, missing, stale = [], [], []
+    for account in rows.order_by("name"):
         if account.state == AccountState.SUSPENDED:
-            found.append(Alert("info", "pause_circle", f"{account} is suspended", href))
+            suspended.append(account)
         elif account.as_of is None:
-            found.append(Alert("info", "hourglass_empty", f"{account} has no figures yet", href))
+            missing.append(account)
         else:
-            text = f"The figures of {account} are out of date: is the worker running?"
-            found.append(Alert("warn", "sync_problem", text, href))
-    return found
+            stale.append(account)
+    return [
+        *_about(
+            stale,
+            Alert("warn", "sync_problem", "", ""),
+            one="The figures of {} are out of date: is the worker running?",
+            many="The figures of {} accounts are out of date: is the worker running?",
+        ),
+        *_about(
+            missing,
+            Alert("info", "hourglass_empty", "", ""),
+            one="{} has no figures yet",
+            many="{} accounts have no figures yet",
+        ),
+        *_about(
+            suspended,
+            Alert("info", "pause_circle", "", ""),
+            one="{} is suspended",
+            many="{} accounts are suspended",
+        ),
+    ]
+
+
+def _about(accounts: Sequence[Account], like: Alert, *, one: str, many: str) -> list[Alert]:
+    if len(accounts) > _NAMED:
+        return [replace(like, text=many.format(len(accounts)), href="/tenants/account/")]
+    return [
+        replace(like, text=one.format(account), href=f"/accounts/{account.slug}/")
+        for account in accounts
+    ]
 
 
 def _catalogue_alerts() -> list[Alert]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -118,7 +119,7 @@ def slug_fault(slug: str) -> str:
     return ""
 
 
-def terms_of(account_id: object) -> AccountTerms:
+def terms_of(account_id: Any) -> AccountTerms:
     """Return what an account's credits cost at this moment."""
     with in_public():
         row = CreditFactor.objects.filter(account_id=account_id).order_by("-version").first()
@@ -136,7 +137,7 @@ def credit_terms_of(account: Account) -> dict[str, CreditTerms]:
     return {row.product: row for row in CreditTerms.objects.filter(account=account)}
 
 
-def offered_llms(account_id: object, product: str) -> list[Llm]:
+def offered_llms(account_id: Any, product: str) -> list[Llm]:
     """Return the LLMs that a product of an account may switch on, with deployment and prices."""
     with in_public():
         offers = (

@@ -46,32 +46,30 @@ def active_keys(keys: QuerySet[VirtualKey]) -> QuerySet[VirtualKey]:
 
 
 def places_for_key(user: User) -> QuerySet[Membership]:
-    """Return the memberships that a user may make a key for, the primary one first."""
-    own = Membership.objects.filter(
+    """Return the memberships that a user may make a key for, the primary one first.
+
+    Their own; for who manages all keys everybody's, ordered by member.
+    """
+    places = Membership.objects.filter(
         Q(team=None) | Q(team__archived_at=None),
         archived_at=None,
-        member__user=user,
         member__archived_at=None,
         organization__archived_at=None,
-    )
-    return own.select_related("organization", "team").order_by(
-        "-is_primary", "organization__is_global", "created_at"
-    )
+    ).select_related("member__user", "organization", "team")
+    order = ("-is_primary", "organization__is_global", "created_at")
+    if may(user, MANAGE_ALL):
+        return places.order_by("member__user__name", "member__user__email", *order)
+    return places.filter(member__user=user).order_by(*order)
 
 
 def place_for_key(user: User, membership_id: UUID | str) -> Membership:
-    """Return one membership to make a key for: an own one, or anybody's for who manages all keys.
+    """Return one membership to make a key for.
 
     Raises:
         NotFound: there is none of that id, or it is somebody else's.
     """
-    places = (
-        Membership.objects.filter(archived_at=None, member__archived_at=None)
-        if may(user, MANAGE_ALL)
-        else places_for_key(user)
-    )
     try:
-        place = places.filter(pk=UUID(str(membership_id))).first()
+        place = places_for_key(user).filter(pk=UUID(str(membership_id))).first()
     except ValueError:
         place = None
     if place is None:

@@ -55,17 +55,15 @@ class AccountList(PlatformList):
     ordering = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                copilot=_figure("copilot", "left_microcredits"),
-                copilot_granted=_figure("copilot", "granted_microcredits"),
-                console=_figure("console", "left_microcredits"),
-                console_granted=_figure("console", "granted_microcredits"),
-                members=_figure("copilot", "members"),
-            )
+        rows: QuerySet[Account] = super().get_queryset(request)
+        with_figures: QuerySet[Account] = rows.annotate(
+            copilot=_figure("copilot", "left_microcredits"),
+            copilot_granted=_figure("copilot", "granted_microcredits"),
+            console=_figure("console", "left_microcredits"),
+            console_granted=_figure("console", "granted_microcredits"),
+            members=_figure("copilot", "members"),
         )
+        return with_figures
 
     def page_of(self, row: Account) -> str:
         return reverse("platform:account", args=(row.slug,))

@@ -21,6 +21,8 @@ class PlatformList(CockpitModelAdmin):
     empty_text: ClassVar[Any]
     list_title: ClassVar[Any]
     list_filter_sheet = False
+    # The pages of rows lead back by their own links.
+    preserve_filters = False
     list_fullwidth = True
 
     class Media:
@@ -47,9 +49,9 @@ class PlatformList(CockpitModelAdmin):
         return Linked
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(
-            request, {**(extra_context or {}), "title": self.list_title, "is_page": True}
-        )
+        context = {**(extra_context or {}), "title": self.list_title, "is_page": True}
+        answer: HttpResponse = super().changelist_view(request, context)
+        return answer
 
     def get_urls(self) -> list[URLPattern]:
         # Of Django's own pages only the list. The palette and the add button know the other two

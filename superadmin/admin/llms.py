@@ -93,19 +93,15 @@ class LlmList(PlatformList):
     ordering = ("vendor", "name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Llm]:
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("deployment")
-            .annotate(
-                offers_count=Count(
-                    "offers__account", filter=Q(offers__account__archived_at=None), distinct=True
-                ),
-                price_version=_price("version"),
-                input=_price("input_usd"),
-                output=_price("output_usd"),
-                image=_price("image_each_usd"),
-            )
+        rows: QuerySet[Llm] = super().get_queryset(request)
+        return rows.select_related("deployment").annotate(
+            offers_count=Count(
+                "offers__account", filter=Q(offers__account__archived_at=None), distinct=True
+            ),
+            price_version=_price("version"),
+            input=_price("input_usd"),
+            output=_price("output_usd"),
+            image=_price("image_each_usd"),
         )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:

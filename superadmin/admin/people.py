@@ -37,7 +37,8 @@ class SuperAdminList(PlatformList):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         factors = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
-        return super().get_queryset(request).annotate(has_factor=Exists(factors))
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.annotate(has_factor=Exists(factors))
 
     def page_of(self, row: User) -> str:
         return reverse("platform:super-admin", args=(row.pk,))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from core.ui.pages import render_page
 from tenants.models import Account
@@ -34,7 +34,7 @@ def render_account(
         request,
         template,
         title=account.name,
-        crumbs=((_("Accounts"), reverse("admin:tenants_account_changelist")),),
+        crumbs=((gettext("Accounts"), reverse("admin:tenants_account_changelist")),),
         status=status,
         fragment=fragment,
         account=account,

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from core.hierarchy.product import Product, products
 from core.kit.money import format_credits
@@ -124,10 +124,7 @@ def _move(
 def _credits(request: HttpRequest, account: Account, **bound: Any) -> HttpResponse:
     history = factor_history(account)
     terms = credit_terms_of(account)
-
-    def form(name: str, make: Callable[[], Any]) -> Any:
-        return bound.get(name) or make()
-
+    fresh = FactorForm(name="factor", initial={"factor": history[0].factor.normalize()})
     return render_account(
         request,
         "superadmin/account/credits.html",
@@ -136,33 +133,24 @@ def _credits(request: HttpRequest, account: Account, **bound: Any) -> HttpRespon
         status=422 if bound else 200,
         history=history,
         factor=history[0],
-        factor_form=form(
-            "factor",
-            lambda: FactorForm(name="factor", initial={"factor": history[0].factor.normalize()}),
-        ),
-        books=[
-            {
-                "product": product,
-                "now": standing_of(account, product),
-                "terms": terms.get(product.slug),
-                "terms_form": form(
-                    f"terms-{product.slug}",
-                    lambda product=product: TermsForm(
-                        name=f"terms-{product.slug}", initial=_initial(terms.get(product.slug))
-                    ),
-                ),
-                "top_up_form": form(
-                    f"top-up-{product.slug}",
-                    lambda product=product: CreditsForm(name=f"top-up-{product.slug}"),
-                ),
-                "take_back_form": form(
-                    f"take-back-{product.slug}",
-                    lambda product=product: CreditsForm(name=f"take-back-{product.slug}"),
-                ),
-            }
-            for product in products()
-        ],
+        factor_form=bound.get("factor", fresh),
+        books=[_book(account, product, terms.get(product.slug), bound) for product in products()],
     )
+
+
+def _book(
+    account: Account, product: Product, terms: CreditTerms | None, bound: dict[str, Any]
+) -> dict[str, Any]:
+    names = {form: f"{form}-{product.slug}" for form in ("terms", "top-up", "take-back")}
+    return {
+        "product": product,
+        "now": standing_of(account, product),
+        "terms": terms,
+        "terms_form": bound.get(names["terms"])
+        or TermsForm(name=names["terms"], initial=_initial(terms)),
+        "top_up_form": bound.get(names["top-up"]) or CreditsForm(name=names["top-up"]),
+        "take_back_form": bound.get(names["take-back"]) or CreditsForm(name=names["take-back"]),
+    }
 
 
 def _initial(terms: CreditTerms | None) -> dict[str, Any]:

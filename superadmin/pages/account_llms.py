@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext_lazy as _, ngettext
+from django.utils.translation import gettext as _, ngettext
 
 from core.hierarchy.product import products
 from core.ui.middleware import actor_of

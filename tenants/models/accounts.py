@@ -19,7 +19,7 @@ class AccountState(models.TextChoices):
     ARCHIVED = "archived", _("Archived")
 
 
-class Account(TenantMixin):
+class Account(TenantMixin):  # type: ignore[misc]  # django-tenants has no types
     """A company on this installation. Its data lives in a schema named after its id.
 
     The slug is part of host names, virtual keys and client configurations, so it never changes.
@@ -66,7 +66,7 @@ class Account(TenantMixin):
         return self.state != AccountState.ACTIVE
 
 
-class Domain(DomainMixin):
+class Domain(DomainMixin):  # type: ignore[misc]  # django-tenants has no types
     """A host name at which an account's cockpit lives."""
 
     class Meta:

@@ -1,6 +1,7 @@
 """The LLM catalogue: LLMs, their prices, where they run, and who is offered them."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -47,7 +48,7 @@ class Llm(models.Model):
         return self.title
 
 
-def _price(label: object) -> "models.DecimalField[Decimal, Decimal]":
+def _price(label: Any) -> "models.DecimalField[Decimal, Decimal]":
     return models.DecimalField(
         label,
         max_digits=14,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import NoReturn
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from core.audit import verbs
@@ -27,7 +28,7 @@ from tenants.models import Account, AccountState, CreditFactor, Domain, Llm
 from tenants.rules import is_credit_factor, is_slug, is_time_zone
 from tenants.selectors import domain_of, invitation_url, slug_fault
 from tenants.services.admins import add_admin
-from tenants.services.credits import Terms, set_credit_terms
+from tenants.services.credits import Terms, apply_terms
 from tenants.services.figures import push_balances
 from tenants.services.offers import offer_llms
 
@@ -102,8 +103,8 @@ def create_account(
         with transaction.atomic():
             account.save(force_insert=True)
             Domain.objects.create(tenant=account, domain=domain_of(slug), is_primary=True)
-    except IntegrityError:
-        # Somebody else created it between the question and the answer.
+    except (IntegrityError, ValidationError):
+        # Created between the question and the answer; the latter is django-tenants' own check.
         _refuse_slug(f"{slug} is taken. Short names are never used twice.")
     CreditFactor.objects.create(
         account=account, version=1, factor=credit_factor, created_by=actor.label
@@ -121,7 +122,7 @@ def create_account(
         after={"slug": slug, "time_zone": time_zone, "credit_factor": str(credit_factor)},
     )
     for product_slug, wanted in (terms or {}).items():
-        set_credit_terms(
+        apply_terms(
             account=account, product=product_slug, terms=wanted, grant_now=True, actor=actor
         )
     for product in products():

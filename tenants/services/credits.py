@@ -100,6 +100,17 @@ def set_credit_terms(
     Raises:
         InvalidInput: an unknown period, or credits that are negative or out of range.
     """
+    row = apply_terms(
+        account=account, product=product, terms=terms, grant_now=grant_now, actor=actor
+    )
+    push_balances(account=account)
+    return row
+
+
+def apply_terms(
+    *, account: Account, product: str, terms: Terms, grant_now: bool, actor: Actor
+) -> CreditTerms:
+    """Do as `set_credit_terms` does, as a part of another act that pushes the figures itself."""
     _check(terms)
     Account.objects.select_for_update().get(pk=account.pk)
     row = CreditTerms.objects.filter(account=account, product=product).first()
@@ -133,7 +144,6 @@ def set_credit_terms(
         before=before,
         after=after,
     )
-    push_balances(account=account)
     return row
 
 

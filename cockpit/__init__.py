@@ -1,0 +1,1 @@
+"""Composition root: settings, URLs, processes. Imports everything, imported by nothing."""

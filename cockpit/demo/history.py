@@ -1,0 +1,123 @@
+"""Some weeks of believable calls, through the ledger's own reserve and settle."""
+
+import random
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from core.credits import charging
+from core.credits.messages import CallContext, ReserveRequest, SettleRequest
+from core.credits.models import Cycle, UsageEvent
+from core.hierarchy.product import Product
+from core.kit.clock import now
+from core.kit.ids import uuid7
+from core.kit.money import credits_for
+
+DAYS = 21
+_COST_PER_CALL = {
+    "gpt-5": 0.021,
+    "gpt-5-mini": 0.004,
+    "claude-sonnet-4-5": 0.034,
+    "claude-haiku-4-5": 0.009,
+}
+_SHARE_OF_ERRORS = 0.03
+
+
+def seed_history(product: Product, *, account: str, factor: Decimal, llms: tuple[str, ...]) -> int:
+    """Make about twelve calls a working day of the last weeks; return how many.
+
+    The calls are charged like any others. Only their times, and the start of the cycle that they
+    are charged to, are moved back: the append-only trigger admits that for this transaction alone.
+    """
+    chance = random.Random(f"{account}:{product.slug}")  # noqa: S311  not a secret
+    memberships: QuerySet[Any] = product.membership._default_manager.all()
+    in_teams = memberships.filter(team__isnull=False)
+    places = list(in_teams.select_related("member__user", "team", "organization"))
+    chat = [name for name in llms if name in _COST_PER_CALL]
+    made = []
+    for moment in _moments(chance):
+        request_id = _call(product, chance.choice(places), chance.choice(chat), factor, chance)
+        if request_id is not None:
+            made.append((moment, request_id))
+    _move_back(product, made)
+    return len(made)
+
+
+def _call(
+    product: Product, place: Any, llm: str, factor: Decimal, chance: random.Random
+) -> UUID | None:
+    """Make one call that costs about what its LLM's calls do; None if credits are short."""
+    cost = Decimal(f"{_COST_PER_CALL[llm] * chance.uniform(0.3, 2.5):.8f}")
+    failed = chance.random() < _SHARE_OF_ERRORS
+    request = ReserveRequest(
+        request_id=uuid7(),
+        wallet_id=place.wallet_id,
+        amount=credits_for(cost * 2, factor),
+        factor=factor,
+        factor_version=1,
+        price_version="1",
+        fingerprint="demo",
+        ttl_seconds=600,
+        dispatch=True,
+        context=CallContext(
+            product=product.slug,
+            user_id=place.member.user_id,
+            member_id=place.member_id,
+            membership_id=place.pk,
+            team_id=place.team_id,
+            organization_id=place.organization_id,
+            llm=llm,
+            kind="chat",
+            labels={
+                str(place.member_id): str(place.member.user),
+                str(place.team_id): place.team.name,
+                str(place.organization_id): place.organization.name,
+            },
+        ),
+    )
+    if charging.reserve(request).outcome != "reserved":
+        return None
+    charging.settle(
+        SettleRequest(
+            request_id=request.request_id,
+            cost_usd=Decimal(0) if failed else cost,
+            input_tokens=chance.randint(200, 6_000),
+            output_tokens=0 if failed else chance.randint(80, 1_500),
+            outcome="error" if failed else "ok",
+            status_code=502 if failed else 200,
+            error_code="upstream_error" if failed else "",
+            upstream_model=llm,
+            deployment="demo",
+            latency_ms=chance.randint(600, 9_000),
+            first_token_ms=chance.randint(150, 900),
+        )
+    )
+    return request.request_id
+
+
+def _move_back(product: Product, made: list[tuple[datetime, UUID]]) -> None:
+    first = (now() - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
+    Cycle.objects.filter(book__product=product.slug).update(starts_at=first)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL cockpit.purge = 'on'")
+        cursor.executemany(
+            f"UPDATE {UsageEvent._meta.db_table} SET created_at = %s WHERE id = %s",  # noqa: S608
+            made,
+        )
+        cursor.execute("SET LOCAL cockpit.purge = 'off'")
+
+
+def _moments(chance: random.Random) -> list[datetime]:
+    moments = []
+    for back in range(DAYS, -1, -1):
+        day = now() - timedelta(days=back)
+        calls = chance.randint(8, 18) if day.weekday() < 5 else chance.randint(0, 4)
+        for _ in range(calls):
+            at = day.replace(hour=chance.randint(7, 18), minute=chance.randint(0, 59))
+            if at < now():
+                moments.append(at)
+    return sorted(moments)

@@ -1,0 +1,256 @@
+"""Seeds the demo through the same services that pages and APIs call. Runs once, safely again."""
+
+import json
+import secrets
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from cockpit.demo.catalogue import CATALOGUE
+from cockpit.demo.companies import COMPANIES, Company, Person
+from cockpit.demo.history import seed_history
+from console.models import Membership, VirtualKey
+from console.services.keys import create_key, revoke_key
+from core.access import services as access
+from core.audit.services import Actor
+from core.credits.models import Book
+from core.credits.services import allocating, books
+from core.guardrails import services as guardrails
+from core.guardrails.presets.pii import PersonalData
+from core.hierarchy import services as hierarchy
+from core.hierarchy.models import AbstractMember
+from core.hierarchy.product import Product, product_named, products
+from core.hierarchy.selectors import acting_membership
+from core.identity import services as identity
+from core.identity.models import User
+from core.kit.money import MICROCREDITS_PER_CREDIT
+from core.tenancy.context import in_account, in_public
+from core.tokens.models import ClientApp
+from core.tokens.services import create_client_app, revoke_client_app
+from tenants.models import Account, Llm
+from tenants.selectors import account_url
+from tenants.services.accounts import create_account
+from tenants.services.credits import Terms
+from tenants.services.figures import push_figures
+from tenants.services.llms import create_llm
+
+SUPER_ADMIN = ("sam@cockpit.example", "Sam Whitfield")
+SEEDER = Actor.system("Demo")
+DEMO_APP = "alchemi-web (demo)"
+DEMO_KEY = "Demo key"
+
+Say = Callable[[str], None]
+Places = dict[str, Any]
+
+
+def demo_file() -> Path:
+    """Return the file that says who to log in as."""
+    return Path(settings.DATA) / "demo.json"
+
+
+def seed(say: Say) -> dict[str, Any]:
+    """Make whatever of the demo is missing and write `demo.json`; return what it holds.
+
+    When the file is there, nothing happens. When only the file was lost, the accounts stay and
+    get new passwords, a new key and a new client secret, since the old ones cannot be read back.
+    """
+    if demo_file().exists():
+        return dict(json.loads(demo_file().read_text()))
+    password = f"demo-{secrets.token_hex(3)}-{secrets.token_hex(3)}"
+    with in_public():
+        say("Demo: super admin")
+        _login(*SUPER_ADMIN, password)
+        say(f"Demo: catalogue of {len(CATALOGUE)} LLMs")
+        llms = _seed_catalogue()
+    accounts = {}
+    for company in COMPANIES:
+        account = Account.objects.filter(slug=company.slug).first()
+        if account is None:
+            say(f"Demo: account {company.name}, its people, credits and some weeks of calls")
+            account = _seed_company(company, llms)
+        accounts[company.slug] = _hand_out(company, account, password)
+    found = {
+        "cockpit_url": f"{settings.PUBLIC_URL}/",
+        "gateway_url": f"{settings.GATEWAY_URL}/",
+        "super_admin": {"email": SUPER_ADMIN[0], "password": password},
+        "accounts": accounts,
+    }
+    _write(found)
+    return found
+
+
+@transaction.atomic
+def _seed_catalogue() -> dict[str, Llm]:
+    for row in CATALOGUE:
+        if not Llm.objects.filter(name=row["name"]).exists():
+            create_llm(**row, actor=SEEDER)
+    return {llm.name: llm for llm in Llm.objects.all()}
+
+
+@transaction.atomic
+def _seed_company(company: Company, llms: dict[str, Llm]) -> Account:
+    new = create_account(
+        name=company.name,
+        slug=company.slug,
+        admin_email=_email(company, company.admin),
+        admin_name=company.admin.name,
+        time_zone=company.time_zone,
+        credit_factor=Decimal(company.factor),
+        terms={
+            slug: Terms(
+                grant_microcredits=_micro(company.grants[slug]),
+                overflow_limit_microcredits=_micro(company.overflow[slug]),
+            )
+            for slug in company.grants
+        },
+        llms=list(llms.values()),
+        actor=SEEDER,
+    )
+    with in_account(new.account):
+        for product in products():
+            _seed_product(company, product)
+            for name in company.llms:
+                access.switch_llm_on(
+                    product=product.slug, llm_id=llms[name].pk, llm_name=name, actor=SEEDER
+                )
+        personal_data = guardrails.create_guardrail(
+            name="Personal data", preset=PersonalData.slug, actor=SEEDER
+        )
+        guardrails.bind_guardrail(
+            product="copilot",
+            guardrail=personal_data,
+            action="mask",
+            stages=("input",),
+            actor=SEEDER,
+        )
+        for product in products():
+            seed_history(
+                product,
+                account=company.slug,
+                factor=Decimal(company.factor),
+                llms=company.llms,
+            )
+    push_figures(account=new.account)
+    return new.account
+
+
+def _seed_product(company: Company, product: Product) -> None:
+    tree = getattr(company, product.slug)
+    places: Places = {}
+    for name, teams in tree.items():
+        organization = hierarchy.create_organization(product=product, name=name, actor=SEEDER)
+        places[name] = (organization, None)
+        for team in teams:
+            node = hierarchy.create_team(
+                product=product, organization=organization, name=team, actor=SEEDER
+            )
+            places[team] = (organization, node)
+    for person in (company.admin, *company.people):
+        wanted = getattr(person, product.slug)
+        if wanted or (product.slug == "copilot"):
+            _seat(company, product, person, wanted, places)
+    _seed_credits(company, product, places)
+
+
+def _seat(
+    company: Company, product: Product, person: Person, wanted: tuple[str, ...], places: Places
+) -> AbstractMember:
+    email = _email(company, person)
+    user = User.objects.filter(email=email).first() or identity.create_user(
+        email=email, name=person.name, actor=SEEDER
+    )
+    member = hierarchy.create_member(product=product, user=user, actor=SEEDER)
+    for name in wanted:
+        organization, team = places[name]
+        hierarchy.place_member(
+            product=product, member=member, organization=organization, team=team, actor=SEEDER
+        )
+    return member
+
+
+def _seed_credits(company: Company, product: Product, places: Places) -> None:
+    book = Book.objects.get(product=product.slug)
+    books.set_spill(book=book, team=True, organization=True, pool=True, actor=SEEDER)
+    for name, credits in company.credits[product.slug].items():
+        key = f"demo:{product.slug}:{name}"
+        if name == "pool":
+            allocating.allocate_to_pool(
+                book=book, amount=_micro(credits), actor=SEEDER, idempotency_key=key
+            )
+            continue
+        organization, team = places[name]
+        allocating.allocate_credits(
+            wallet=(team or organization).wallet,
+            amount=_micro(credits),
+            actor=SEEDER,
+            idempotency_key=key,
+        )
+
+
+def _hand_out(company: Company, account: Account, password: str) -> dict[str, Any]:
+    """Give everybody the demo's password, and make a fresh key and client secret."""
+    with in_account(account), transaction.atomic():
+        logins = {
+            person.nick: {"email": _email(company, person), "password": password}
+            for person in (company.admin, *company.people)
+        }
+        for person in (company.admin, *company.people):
+            _login(_email(company, person), person.name, password)
+        for app in ClientApp.objects.filter(name=DEMO_APP, revoked_at=None):
+            revoke_client_app(app=app, reason="The demo was seeded again.", actor=SEEDER)
+        new_app = create_client_app(
+            product="copilot", name=DEMO_APP, act_for_members=True, actor=SEEDER
+        )
+        console = product_named("console")
+        for key in VirtualKey.objects.filter(name=DEMO_KEY, revoked_at=None):
+            revoke_key(key=key, reason="The demo was seeded again.", actor=SEEDER)
+        developer = next(person for person in company.people if person.console)
+        member = console.member._default_manager.get(user__email=_email(company, developer))
+        new_key = create_key(
+            account=account,
+            membership=cast("Membership", acting_membership(console, member)),
+            name=DEMO_KEY,
+            actor=SEEDER,
+        )
+    admin = logins.pop(company.admin.nick)
+    return {
+        "url": f"{account_url(account)}/",
+        "admin": admin,
+        "members": logins,
+        "copilot_client": {"client_id": new_app.app.client_id, "client_secret": new_app.secret},
+        "console_key": new_key.token,
+        "llms": list(company.llms),
+    }
+
+
+def _login(email: str, name: str, password: str) -> User:
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        return identity.create_user(email=email, name=name, password=password, actor=SEEDER)
+    user.is_active = True
+    user.set_password(password)
+    user.save(update_fields=("is_active", "password"))
+    return user
+
+
+def _email(company: Company, person: Person) -> str:
+    return f"{person.nick}@{company.domain}"
+
+
+def _micro(credits: int) -> int:
+    return credits * MICROCREDITS_PER_CREDIT
+
+
+def _write(found: dict[str, Any]) -> None:
+    target = demo_file()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_suffix(".tmp")
+    # Created closed to others: it holds passwords.
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(found, indent=2))
+    draft.replace(target)
+    connection.close()

@@ -1,0 +1,1 @@
+"""Pages of the account as a whole, beside those of the products."""

@@ -1,0 +1,26 @@
+"""Celery and its clock."""
+
+from cockpit.settings.base import DATA
+from cockpit.settings.database import REDIS_URL
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_RESULT_BACKEND = REDIS_URL
+CELERY_RESULT_EXPIRES = 3600
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_TIME_LIMIT = 30 * 60
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Embedded Valkey loses nothing in a kill, but a job that outlives this comes twice; all are
+# idempotent.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA / "celerybeat-schedule")
+
+# One clock; each entry fans out one job an account.
+CELERY_BEAT_SCHEDULE = {
+    "sweep-reservations": {"task": "platform.sweep_reservations", "schedule": 30.0},
+    "sweep-tokens": {"task": "platform.sweep_tokens", "schedule": 3600.0},
+    "daily-figures": {"task": "platform.daily_figures", "schedule": 300.0},
+}

@@ -1,0 +1,17 @@
+"""Routes of the public host: super admins."""
+
+from django.urls import include, path
+
+from core.ui.sites import super_site
+
+urlpatterns = [
+    path("", include("core.ui.identity.urls")),
+    path("api/auth/v1/", include("core.api.auth.urls")),
+    path("", include("superadmin.urls")),
+    path("api/", include("core.api.urls")),
+    path("", super_site.urls),
+]
+
+handler404 = "core.ui.errors.not_found"
+handler500 = "core.ui.errors.broken"
+handler403 = "core.ui.errors.refused"

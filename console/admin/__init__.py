@@ -1,0 +1,3 @@
+"""Console's lists on the account's site."""
+
+from console.admin import hierarchy as hierarchy

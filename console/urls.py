@@ -1,0 +1,18 @@
+"""Routes of Console's pages."""
+
+from console.pages import keys
+from console.pages.first_steps import key_step
+from console.product import PRODUCT
+from core.ui.product.urls import product_urls
+from tenants.selectors import credit_factor_of, offered_llms
+
+app_name = "console"
+urlpatterns = [
+    *product_urls(
+        PRODUCT,
+        offered_llms=offered_llms,
+        credit_factor=credit_factor_of,
+        connect_step=key_step,
+    ),
+    *keys.urls(),
+]

@@ -1,0 +1,1 @@
+"""Cockpit kit: the two admin sites, admin base class, pages, components."""

@@ -1,0 +1,95 @@
+"""The pages of 403, 404 and 500, and of people who are signed in but have no place here.
+
+They must work when little else does: before the account is known, without a user, without a
+database. Whoever is signed in sees them inside the shell; the rest get a page that stands alone.
+"""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from core.access.permissions import permissions_of
+from core.kit.problems import NotAllowed, NotFound, Problem
+from core.ui.pages import problem_page
+
+_API_PATHS = ("/api/", "/scim/")
+
+
+class NoPlace(NotAllowed):
+    """The user can sign in but has neither a seat nor a role."""
+
+    code = "no_place"
+    title = "You have no seat here yet"
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 404."""
+    detail = str(exception) if exception is not None and _is_ours(exception) else ""
+    return _answer(
+        request,
+        NotFound(
+            detail or _("The address may be mistyped, or it was removed, or it is not yours.")
+        ),
+    )
+
+
+def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 403."""
+    detail = str(exception) if exception is not None else ""
+    return _answer(
+        request,
+        NotAllowed(detail or _("Your role does not include this page. An account admin can help.")),
+    )
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer 500 without asking the database or the user for anything."""
+    request_id = str(getattr(request, "id", ""))
+    if request.path.startswith(_API_PATHS):
+        return _document("internal_error", "This is our fault", 500, request_id=request_id)
+    page = render_to_string("cockpit/broken.html", {"request_id": request_id})
+    return HttpResponse(page, status=500)
+
+
+def no_place(request: HttpRequest) -> HttpResponse:
+    """Explain to somebody who is signed in why there is nothing to see."""
+    return _alone(
+        request,
+        NoPlace(
+            _(
+                "Your login works, but nobody has given you a seat in Copilot or Console. "
+                "Ask an account admin for one."
+            )
+        ),
+    )
+
+
+def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    if request.path.startswith(_API_PATHS):
+        return _document(problem.code, problem.title, problem.status, detail=problem.detail)
+    # The middleware may have refused before it knew the account, and so before any user.
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or not permissions_of(user):
+        return _alone(request, problem)
+    return problem_page(request, problem)
+
+
+def _alone(request: HttpRequest, problem: Problem) -> HttpResponse:
+    page = render_to_string("cockpit/problem_alone.html", {"problem": problem}, request=request)
+    return HttpResponse(page, status=problem.status)
+
+
+def _document(code: str, title: str, status: int, **more: str) -> JsonResponse:
+    body = {
+        "type": f"/problems/{code.replace('_', '-')}",
+        "title": title,
+        "status": status,
+        "code": code,
+        **more,
+    }
+    return JsonResponse(body, status=status, content_type="application/problem+json")
+
+
+def _is_ours(exception: Exception) -> bool:
+    # Django's resolver raises 404 with a mapping of everything that it has tried.
+    return bool(exception.args) and isinstance(exception.args[0], str)

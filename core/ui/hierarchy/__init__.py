@@ -1,0 +1,1 @@
+"""Organizations, teams and members of a product: lists, pages and forms, for both products."""

@@ -1,0 +1,290 @@
+"""The lists of organizations, teams and members, for one product at a time."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.admin import display
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import URLPattern
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _, ngettext
+
+from core.access.permissions import may
+from core.hierarchy import selectors
+from core.hierarchy.product import Product
+from core.kit.clock import now
+from core.ui.admin import CockpitModelAdmin
+from core.ui.filters import ArchivedFilter, MenuFilter
+from core.ui.hierarchy import members, nodes
+from core.ui.sites import account_site
+from core.ui.templatetags.cockpit import credits, initials, since
+
+_SHOWN_PLACES = 2
+
+
+def register_hierarchy(product: Product) -> None:
+    """Put a product's organizations, teams and members on the account's site."""
+    rows: tuple[tuple[type[HierarchyAdmin], type[Model]], ...] = (
+        (OrganizationAdmin, product.organization),
+        (TeamAdmin, product.team),
+        (MemberAdmin, product.member),
+    )
+    for base, model in rows:
+        declared = {
+            "product": product,
+            "view_permission": f"{product.slug}.view_hierarchy",
+            "manage_permission": f"{product.slug}.manage_hierarchy",
+        }
+        account_site.register(model, type(f"{product.title}{base.__name__}", (base,), declared))
+
+
+class HierarchyAdmin(CockpitModelAdmin):
+    """What the three lists share. A row's own page is one of ours, at the admin's address."""
+
+    product: ClassVar[Product]
+    icon: ClassVar[str]
+    add_label: ClassVar[Any]
+    empty_title: ClassVar[Any]
+    empty_text: ClassVar[Any]
+    list_filter_sheet = False
+
+    def own_urls(self) -> list[URLPattern]:
+        """Return the routes of the rows' own pages."""
+        raise NotImplementedError
+
+    def get_urls(self) -> list[URLPattern]:
+        # Of Django's own pages only the list: what changes something is a page of ours, nothing
+        # is deleted, and the audit log is the history.
+        name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return [*self.own_urls(), *(route for route in super().get_urls() if route.name == name)]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, self.manage_permission)
+
+    @display(description=_("created"), ordering="created_at")
+    def created(self, row: Any) -> SafeString | str:
+        return since(row.created_at)
+
+    @display(description=_("allocation"), ordering="allocation")
+    def allocated(self, row: Any) -> SafeString:
+        if row.allocation is None:
+            return format_html('<span class="ck-end ck-subtle">{}</span>', _("inherits"))
+        return _number(credits(row.allocation))
+
+    @display(description=_("members"), ordering="member_count")
+    def people(self, row: Any) -> SafeString:
+        return _number(f"{row.member_count:,}")
+
+
+class OrganizationAdmin(HierarchyAdmin):
+    """Organizations: the top level of a product's people."""
+
+    icon = "domain"
+    add_label = _("New organization")
+    empty_title = _("No organizations yet")
+    empty_text = _("Organizations hold teams, and credits flow down through them.")
+    list_display = ("title", "teams", "people", "allocated", "created")
+    list_filter = (ArchivedFilter,)
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return selectors.organizations_of(self.product)
+
+    def own_urls(self) -> list[URLPattern]:
+        return nodes.urls(self.product, self.product.organization)
+
+    @display(description=_("organization"), ordering="name")
+    def title(self, row: Any) -> SafeString:
+        return _title(self.icon, row.name, _state(row) or (_("Everyone") if row.is_global else ""))
+
+    @display(description=_("teams"), ordering="team_count")
+    def teams(self, row: Any) -> SafeString:
+        return _number(f"{row.team_count:,}")
+
+    @display(description=_("allocation"), ordering="allocation")
+    def allocated(self, row: Any) -> SafeString:
+        return _number("–") if row.is_global else super().allocated(row)
+
+
+class OrganizationFilter(MenuFilter):
+    """Teams of one organization."""
+
+    title = _("organization")
+    parameter_name = "organization"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        rows = model_admin.product.organization._default_manager.filter(
+            is_global=False, archived_at=None
+        )
+        return [("", _("All")), *rows.values_list("pk", "name")]
+
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return rows.filter(organization=value) if value else rows
+
+
+class TeamAdmin(HierarchyAdmin):
+    """Teams: where members work, and whose credits they use."""
+
+    icon = "groups"
+    add_label = _("New team")
+    empty_title = _("No teams yet")
+    empty_text = _("A team belongs to an organization and holds the credits its members use.")
+    list_display = ("title", "organization_name", "people", "allocated", "created")
+    list_filter = (OrganizationFilter, ArchivedFilter)
+    search_fields = ("name", "organization__name")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return selectors.teams_of(self.product)
+
+    def own_urls(self) -> list[URLPattern]:
+        return nodes.urls(self.product, self.product.team)
+
+    @display(description=_("team"), ordering="name")
+    def title(self, row: Any) -> SafeString:
+        return _title(self.icon, row.name, _state(row))
+
+    @display(description=_("organization"), ordering="organization__name")
+    def organization_name(self, row: Any) -> str:
+        return str(row.organization)
+
+
+class PlaceFilter(MenuFilter):
+    """Members of one organization or one team."""
+
+    title = _("place")
+    parameter_name = "place"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        teams = model_admin.product.team._default_manager.filter(archived_at=None)
+        inside: dict[UUID, list[Any]] = {}
+        for team in teams:
+            inside.setdefault(team.organization_id, []).append(team)
+        options: list[tuple[Any, Any]] = [("", _("All"))]
+        for row in model_admin.product.organization._default_manager.filter(
+            is_global=False, archived_at=None
+        ):
+            options.append((row.pk, row.name))
+            options += [(team.pk, f"{row.name} / {team.name}") for team in inside.get(row.pk, [])]
+        return options
+
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return rows
+        membership: Any = rows.model._meta.get_field("memberships").related_model
+        in_place = Q(organization=value) | Q(team=value)
+        places = membership._default_manager.filter(in_place, archived_at=None)
+        return rows.filter(pk__in=places.values("member"))
+
+
+class SeatFilter(MenuFilter):
+    """Who has a seat, who is invited, who is out."""
+
+    title = _("state")
+    parameter_name = "state"
+    options = (
+        ("current", _("Current")),
+        ("invited", _("Invited")),
+        ("deactivated", _("Deactivated")),
+        ("archived", _("Archived")),
+        ("all", _("All")),
+    )
+
+    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        # Django marks a password that was never set by an exclamation mark.
+        never_joined = Q(user__is_active=False, user__password__startswith="!")  # noqa: S106
+        narrowed: dict[str, Q] = {
+            "current": Q(archived_at=None),
+            "invited": Q(archived_at=None) & never_joined,
+            "deactivated": Q(archived_at=None, user__is_active=False) & ~never_joined,
+            "archived": Q(archived_at__isnull=False),
+        }
+        return rows.filter(narrowed[value]) if value in narrowed else rows
+
+
+class MemberAdmin(HierarchyAdmin):
+    """Members: people with a seat in the product."""
+
+    icon = "badge"
+    add_label = _("Add a member")
+    empty_title = _("Nobody has a seat yet")
+    empty_text = _("Invite colleagues by e-mail. They choose a password by the link they get.")
+    list_display = ("person", "place_names", "state", "seat_since")
+    list_filter = (PlaceFilter, SeatFilter)
+    search_fields = ("user__name", "user__email")
+    ordering = ("user__name", "user__email")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return selectors.members_of(self.product)
+
+    def own_urls(self) -> list[URLPattern]:
+        return members.urls(self.product)
+
+    @display(description=_("member"), ordering="user__name")
+    def person(self, row: Any) -> SafeString:
+        more = row.user.email if row.user.name else ""
+        return format_html(
+            '<span class="ck-who"><span class="ck-avatar" aria-hidden="true">{}</span>'
+            '<span class="ck-who__text"><span class="ck-who__name">{}</span>'
+            '<span class="ck-who__more">{}</span></span></span>',
+            initials(row.user), row.user, more,
+        )  # fmt: skip
+
+    @display(description=_("places"))
+    def place_names(self, row: Any) -> SafeString | str:
+        places = [place for place in row.places if not place.organization.is_global]
+        if not places:
+            return format_html('<span class="ck-subtle">{}</span>', _("global only"))
+        shown = format_html_join(
+            " ",
+            '<span class="ck-badge" title="{}">{}</span>',
+            (
+                (place.organization, place.team or place.organization)
+                for place in places[:_SHOWN_PLACES]
+            ),
+        )
+        more = len(places) - _SHOWN_PLACES
+        if more <= 0:
+            return shown
+        rest = ", ".join(str(place.team or place.organization) for place in places[_SHOWN_PLACES:])
+        text = ngettext("%d more", "%d more", more) % more
+        return shown + format_html(' <span class="ck-subtle" title="{}">{}</span>', rest, text)
+
+    @display(description=_("state"), ordering="user__is_active")
+    def state(self, row: Any) -> SafeString:
+        state = members.state_of(row, at=now())
+        return _badge(state.label, state.tone, state.icon)
+
+    @display(description=_("seat since"), ordering="created_at")
+    def seat_since(self, row: Any) -> SafeString | str:
+        return since(row.created_at)
+
+
+def _title(icon: str, name: str, note: Any) -> SafeString:
+    badge = _badge(note) if note else ""
+    return format_html(
+        '<span class="ck-who"><span class="ck-avatar ck-avatar--square" aria-hidden="true">'
+        '<span class="material-symbols-outlined ck-icon">{}</span></span>'
+        '<span class="ck-who__name">{} {}</span></span>',
+        icon, name, badge,
+    )  # fmt: skip
+
+
+def _state(row: Any) -> Any:
+    return _("Archived") if row.is_archived else ""
+
+
+def _number(text: str) -> SafeString:
+    return format_html('<span class="ck-end">{}</span>', text)
+
+
+def _badge(text: Any, tone: str = "", icon: str = "") -> SafeString:
+    mark = (
+        format_html('<span class="material-symbols-outlined" aria-hidden="true">{}</span>', icon)
+        if icon
+        else ""
+    )
+    return format_html(
+        '<span class="ck-badge{}">{}{}</span>', f" ck-badge--{tone}" if tone else "", mark, text
+    )

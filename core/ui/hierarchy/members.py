@@ -1,0 +1,205 @@
+"""The pages of members: add one, and one's places, invitation, use and history."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _, gettext_lazy
+
+from core.hierarchy import selectors, services
+from core.hierarchy.product import Product
+from core.identity.models import Role, RoleAssignment
+from core.identity.services import invite_user
+from core.kit.clock import now
+from core.kit.problems import Conflict
+from core.ui.audit import shown_entries
+from core.ui.hierarchy import places
+from core.ui.hierarchy.forms import InviteForm, ReasonForm
+from core.ui.invitations import send_link
+from core.ui.middleware import actor_of
+from core.ui.pages import (
+    page,
+    problems_as_form_errors,
+    problems_as_messages,
+    render_page,
+)
+from core.usage import selectors as usage
+
+DAYS = 30
+_TEMPLATE = "cockpit/hierarchy/member.html"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far somebody is in, as a badge."""
+
+    name: str
+    label: Any
+    tone: str
+    icon: str
+
+
+_ACTIVE = State("active", gettext_lazy("Active"), "success", "check")
+_INVITED = State("invited", gettext_lazy("Invited"), "info", "mail")
+_EXPIRED = State("expired", gettext_lazy("Invitation expired"), "warning", "schedule")
+_DEACTIVATED = State("deactivated", gettext_lazy("Deactivated"), "danger", "block")
+_ARCHIVED = State("archived", gettext_lazy("Archived"), "", "inventory_2")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A member in a table of a node's page."""
+
+    member: Any
+    href: str
+    state: State
+
+
+def state_of(member: Any, *, at: datetime) -> State:
+    """Return how far a member of `members_of` is in."""
+    user = member.user
+    if member.is_archived:
+        return _ARCHIVED
+    if user.is_active:
+        return _ACTIVE
+    if user.has_joined:
+        return _DEACTIVATED
+    until = member.invited_until
+    return _INVITED if until is not None and until > at else _EXPIRED
+
+
+def row_of(member: Any, href: str, *, at: datetime) -> MemberRow:
+    """Return a member as a row."""
+    return MemberRow(member, href, state_of(member, at=at))
+
+
+def page_of_member(product: Product, member: Any) -> str:
+    """Return the address of a member's page."""
+    return reverse(f"admin:{product.slug}_member_change", args=(member.pk,))
+
+
+def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a route
+    """Return the routes of members."""
+    view, manage = f"{product.slug}.view_hierarchy", f"{product.slug}.manage_hierarchy"
+    prefix = f"{product.slug}_member"
+    crumbs = ((_("Members"), f"/{product.slug}/member/"),)
+
+    @page(permission=manage, methods=("GET", "POST"))
+    def add(request: HttpRequest) -> HttpResponse:
+        form = InviteForm(
+            request.POST or None,
+            product=product,
+            initial={name: request.GET.get(name, "") for name in ("email", "place")},
+        )
+        if request.method == "POST" and form.is_valid():
+            with problems_as_form_errors(form):
+                organization, team = form.cleaned_data["place"] or (None, None)
+                seat = services.invite_member(
+                    product=product,
+                    email=form.cleaned_data["email"],
+                    name=form.cleaned_data["name"],
+                    organization=organization,
+                    team=team,
+                    actor=actor_of(request),
+                )
+                return added(request, seat)
+        return render_page(
+            request,
+            "cockpit/hierarchy/member_add.html",
+            title=_("Add a member"),
+            status=form.http_status,
+            crumbs=crumbs,
+            form=form,
+            name=product.title,
+        )
+
+    def added(request: HttpRequest, seat: services.NewSeat) -> HttpResponse:
+        home = page_of_member(product, seat.member)
+        if seat.link is None:
+            messages.success(request, _("%s has a seat now.") % seat.member)
+            return HttpResponseRedirect(home)
+        response = render_page(
+            request,
+            "cockpit/hierarchy/member_added.html",
+            title=_("Invitation sent"),
+            crumbs=crumbs,
+            member=seat.member,
+            link=send_link(request, seat.link),
+            expires_at=seat.link.invitation.expires_at,
+            home=home,
+            again=request.get_full_path(),
+        )
+        return _not_kept(response)
+
+    @page(permission=view)
+    def show(request: HttpRequest, member_id: UUID) -> HttpResponse:
+        return shown(request, member_id)
+
+    def shown(request: HttpRequest, member_id: UUID, **more: Any) -> HttpResponse:
+        member = selectors.member_of(product, member_id)
+        return render_page(
+            request,
+            _TEMPLATE,
+            title=str(member),
+            crumbs=crumbs,
+            member=member,
+            state=state_of(member, at=now()),
+            archive=ReasonForm(prefix="archive"),
+            is_account_admin=RoleAssignment.objects.filter(
+                user=member.user, role=Role.ACCOUNT_ADMIN
+            ).exists(),
+            days=DAYS,
+            totals=usage.totals(
+                product.slug, since=now() - timedelta(days=DAYS), member_id=member.pk
+            ),
+            last_calls=usage.recent_calls(product.slug, limit=5, member_id=member.pk),
+            entries=shown_entries(limit=6, product=product.slug, about=member.pk)[0],
+            **places.places_context(request, product, member),
+            **more,
+        )
+
+    @page(permission=manage, methods=("POST",))
+    def invite(request: HttpRequest, member_id: UUID) -> HttpResponse:
+        user = selectors.member_of(product, member_id).user
+        if user.has_joined:
+            raise Conflict(_("%s has accepted already.") % user)
+        link = invite_user(user=user, actor=actor_of(request))
+        return _not_kept(shown(request, member_id, link=send_link(request, link)))
+
+    @page(permission=manage, methods=("POST",))
+    def archive(request: HttpRequest, member_id: UUID) -> HttpResponse:
+        member = selectors.member_of(product, member_id)
+        form = ReasonForm(request.POST, prefix="archive")
+        reason = form.cleaned_data["reason"] if form.is_valid() else ""
+        with problems_as_messages(request, done=_("%s has no seat any more.") % member):
+            services.archive_member(
+                product=product, member=member, reason=reason, actor=actor_of(request)
+            )
+        return HttpResponseRedirect(page_of_member(product, member))
+
+    @page(permission=manage, methods=("POST",))
+    def restore(request: HttpRequest, member_id: UUID) -> HttpResponse:
+        member = selectors.member_of(product, member_id)
+        with problems_as_messages(request, done=_("%s has the seat back.") % member):
+            services.restore_member(product=product, member=member, actor=actor_of(request))
+        return HttpResponseRedirect(page_of_member(product, member))
+
+    one = "<uuid:member_id>"
+    return [
+        path("add/", add, name=f"{prefix}_add"),
+        path(f"{one}/change/", show, name=f"{prefix}_change"),
+        path(f"{one}/invite/", invite, name=f"{prefix}_invite"),
+        path(f"{one}/archive/", archive, name=f"{prefix}_archive"),
+        path(f"{one}/restore/", restore, name=f"{prefix}_restore"),
+        *places.urls(product, template=_TEMPLATE),
+    ]
+
+
+def _not_kept(response: HttpResponse) -> HttpResponse:
+    # The page holds a link that lets somebody in; no cache may keep it.
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,1 @@
+"""Pages of the login: sign-in, invitation, profile, second factor, development mailbox."""

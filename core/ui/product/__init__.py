@@ -1,0 +1,1 @@
+"""The pages of one product. Copilot and Console have the same ones, each over its own tables."""

@@ -1,0 +1,106 @@
+"""LLMs: what the platform offers, at which price in credits, and which of them are on."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+
+from core.access import selectors as access, services
+from core.access.permissions import may
+from core.kit.problems import NotFound
+from core.ui.middleware import actor_of
+from core.ui.pages import page, problems_as_messages, render_page
+from core.ui.product.urls import ProductSite
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedLlm:
+    """An LLM with its price per million tokens in this account's credits."""
+
+    llm: Any
+    is_on: bool
+    input_credits: Decimal | None
+    output_credits: Decimal | None
+    image_credits: Decimal | None
+
+
+def urls(site: ProductSite) -> list[URLPattern]:
+    """Return the routes of the LLM page."""
+
+    @page(permission=site.permission("view_llms"))
+    def llms(request: HttpRequest) -> HttpResponse:
+        can_manage = may(request.user, site.permission("manage_llms"))
+        rows = offered(request, site)
+        if not can_manage:
+            rows = [row for row in rows if row.is_on]
+        return render_page(
+            request,
+            "product/llms.html",
+            title="LLMs",
+            rows=rows,
+            can_manage=can_manage,
+            switch_url=f"{site.slug}:llm-switch",
+            count_hint=f"{sum(row.is_on for row in rows)} on",
+            lead=(
+                "What the platform offers to your company. Switch on what members may call."
+                if can_manage
+                else "What you may call, and what it costs."
+            ),
+            empty_text=(
+                "The platform offers no LLM to your company yet. Ask your platform's super admin."
+                if can_manage
+                else "No LLM is switched on yet. Ask an account admin."
+            ),
+        )
+
+    @page(permission=site.permission("manage_llms"), methods=("POST",))
+    def switch(request: HttpRequest, llm_id: UUID) -> HttpResponse:
+        row = next((row for row in offered(request, site) if row.llm.pk == llm_id), None)
+        if row is None:
+            raise NotFound("This LLM is not offered to your account.")
+        turn_on = request.POST.get("on") == "1"
+        act = services.switch_llm_on if turn_on else services.switch_llm_off
+        done = f"{row.llm.title} is {'on' if turn_on else 'off'}."
+        with problems_as_messages(request, done=done):
+            act(
+                product=site.slug,
+                llm_id=llm_id,
+                llm_name=row.llm.title,
+                actor=actor_of(request),
+            )
+        return HttpResponseRedirect(reverse(f"{site.slug}:llms"))
+
+    return [
+        path("llms/", llms, name="llms"),
+        path("llms/<uuid:llm_id>/switch/", switch, name="llm-switch"),
+    ]
+
+
+def offered(request: HttpRequest, site: ProductSite) -> list[OfferedLlm]:
+    """Return the offered LLMs with their prices in credits of the current account."""
+    account = request.account  # type: ignore[attr-defined]
+    factor = site.credit_factor(account.pk)
+    on = access.active_llm_ids(site.slug)
+    return [
+        _row(llm, factor, is_on=llm.pk in on) for llm in site.offered_llms(account.pk, site.slug)
+    ]
+
+
+def _row(llm: Any, factor: Decimal, *, is_on: bool) -> OfferedLlm:
+    prices = list(llm.prices.all())
+    price = max(prices, key=lambda row: row.version) if prices else None
+
+    def in_credits(field: str) -> Decimal | None:
+        value: Decimal = getattr(price, field) if price is not None else Decimal(0)
+        return (value * factor).normalize() if value else None
+
+    return OfferedLlm(
+        llm=llm,
+        is_on=is_on,
+        input_credits=in_credits("input_usd"),
+        output_credits=in_credits("output_usd"),
+        image_credits=in_credits("image_each_usd"),
+    )

@@ -1,0 +1,104 @@
+"""A member's own page: what they can spend and from where, what they may call, what they called."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+
+from core.credits.selectors import Payer, payers_of
+from core.hierarchy.selectors import member_of_user, places_of
+from core.ui.charts import Chart, Series, day_labels, in_credits
+from core.ui.pages import page, render_page
+from core.ui.product import llms
+from core.ui.product.urls import ProductSite
+from core.usage import selectors as usage
+
+DAYS = 30
+LAST_CALLS = 20
+
+# Why a wallet pays, in the words of the product's rule; `ledger_payers` decides.
+_REASONS = {
+    "own": "allocated to you here",
+    "leftover": "left over from earlier; goes first",
+    "inherits": "you have no allocation of your own, so you share this one",
+    "spill": "when what stands above is empty",
+    "overflow": "when all else is empty; billed later",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One wallet that pays for the member's calls, as the member may read it."""
+
+    name: str
+    reason: str
+    icon: str
+    free: int
+
+
+def urls(site: ProductSite) -> list[URLPattern]:
+    """Return the route of the member's own page."""
+
+    @page(permission=site.permission("use"))
+    def me(request: HttpRequest) -> HttpResponse:
+        title = f"My {site.product.title}"
+        member = member_of_user(site.product, request.user)  # type: ignore[arg-type]
+        if member is None:
+            return render_page(
+                request, "product/no_seat.html", title=title, name=site.product.title
+            )
+        places = places_of(site.product, member)
+        place = _chosen(places, request.GET.get("place", ""))
+        sources = _sources(payers_of(place.wallet_id), place)
+        since = usage.first_moment(DAYS)
+        return render_page(
+            request,
+            "product/me.html",
+            title=title,
+            places=places,
+            place=place,
+            sources=sources,
+            spendable=sum(max(source.free, 0) for source in sources),
+            days=DAYS,
+            totals=usage.totals(site.slug, since=since, member_id=member.pk),
+            chart=_chart(usage.totals_by_day(site.slug, days=DAYS, member_id=member.pk)),
+            calls=usage.recent_calls(site.slug, limit=LAST_CALLS, member_id=member.pk),
+            llms=[row for row in llms.offered(request, site) if row.is_on],
+            base_url=f"{settings.GATEWAY_URL}/v1",
+            shows_base_url=site.slug == "console",
+        )
+
+    return [path("me/", me, name="me")]
+
+
+def _chosen(places: list[Any], asked: str) -> Any:
+    return next((place for place in places if str(place.pk) == asked), places[0])
+
+
+def _sources(payers: list[Payer], place: Any) -> list[Source]:
+    names = {
+        "membership": ("person", f"Your own in {place}"),
+        "team": ("groups", f"Team {place.team}"),
+        "organization": ("domain", f"Organization {place.organization}"),
+        "pool": ("water", "Pool"),
+        "overflow": ("trending_up", "Overflow"),
+    }
+    rows = []
+    for payer in payers:
+        # An empty wallet of one's own without a rule says nothing.
+        if payer.via == "leftover" and payer.free == 0:
+            continue
+        icon, name = names[payer.kind]
+        rows.append(Source(name, _REASONS[payer.via], icon, payer.free))
+    return rows
+
+
+def _chart(days: list[usage.Day]) -> Chart:
+    return Chart(
+        labels=day_labels(row.day for row in days),
+        series=[Series("Credits", in_credits(row.credits for row in days))],
+        unit="credits",
+        summary=f"Your credits on each of the last {len(days)} days",
+    )

@@ -1,0 +1,191 @@
+"""Usage: the last calls, totals by day, member, team and LLM, and what is left."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from core.credits.selectors import book_of, figures_of
+from core.hierarchy.wallets import named_charges
+from core.kit.money import format_credits
+from core.ui.charts import Chart, Series, day_labels, in_credits
+from core.ui.pages import page, render_page
+from core.ui.product.urls import ProductSite
+from core.ui.product.usage_file import usage_file
+from core.ui.product.usage_view import UsageView, menus_of, view_of
+from core.ui.templatetags.cockpit import count, credits, usd
+from core.usage import selectors
+from core.usage.selectors import Dimension
+
+PAGE_SIZE = 50
+_TOP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A row of a ranking, and the page that shows only its calls."""
+
+    label: str
+    calls: int
+    credits: int
+    href: str
+
+
+def urls(site: ProductSite) -> list[URLPattern]:
+    """Return the routes of the usage page."""
+
+    @page(permission=site.permission("view_usage"))
+    def usage(request: HttpRequest) -> HttpResponse:
+        view = view_of(request)
+        figures = figures_of(book_of(site.slug))
+        totals = selectors.totals(site.slug, since=view.since, **view.filters)
+        return render_page(
+            request,
+            "product/usage.html",
+            title=_("Usage"),
+            view=view,
+            menus=menus_of(site.slug, view, with_keys=site.slug == "console"),
+            figures=figures,
+            left_hint=f"of {credits(figures.granted)} in this cycle",
+            totals=totals,
+            cost_hint=f"{usd(totals.cost_usd)} at the providers",
+            tokens_hint=_tokens(totals),
+            error_hint=_share(totals.errors, totals.calls),
+            chart=_chart(selectors.totals_by_day(site.slug, days=view.days, **view.filters)),
+            rankings=_rankings(site.slug, view),
+            **_calls(site, view, before=None),
+        )
+
+    @page(permission=site.permission("view_usage"))
+    def calls(request: HttpRequest) -> HttpResponse:
+        return render_page(
+            request,
+            "product/calls.html",
+            title=_("Earlier calls"),
+            crumbs=[(_("Usage"), reverse(f"{site.slug}:usage"))],
+            **_calls(site, view_of(request), before=_before(request)),
+        )
+
+    @page(permission=site.permission("view_usage"))
+    def call(request: HttpRequest, call_id: UUID) -> HttpResponse:
+        found = selectors.call_named(site.slug, call_id)
+        event = found.event
+        return render_page(
+            request,
+            "product/call.html",
+            title=_("Call"),
+            crumbs=[(_("Usage"), reverse(f"{site.slug}:usage"))],
+            event=event,
+            facts=_facts(found),
+            charges=named_charges(site.product, event.charges),
+            charged_hint=f"{format_credits(event.reserved)} were reserved",
+            factor_hint=f"× credit factor {event.factor.normalize():f}",
+            guardrails=json.dumps(event.guardrails, indent=2),
+        )
+
+    @page(permission=site.permission("view_usage"))
+    def export(request: HttpRequest) -> HttpResponse:
+        return usage_file(site.slug, view_of(request))
+
+    return [
+        path("usage/", usage, name="usage"),
+        path("usage/calls/", calls, name="calls"),
+        path("usage/calls/<uuid:call_id>/", call, name="call"),
+        path("usage/export.csv", export, name="usage-export"),
+    ]
+
+
+def _calls(site: ProductSite, view: UsageView, *, before: UUID | None) -> dict[str, Any]:
+    """One page of calls, and the address of the next page where there is one."""
+    rows = selectors.recent_calls(
+        site.slug, since=view.since, limit=PAGE_SIZE + 1, before=before, **view.filters
+    )
+    has_more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    return {
+        "calls": rows,
+        "call_url": f"{site.slug}:call",
+        "earlier": _earlier(site, view, rows[-1].event.pk) if has_more else "",
+        "export_href": f"{reverse(f'{site.slug}:usage-export')}{view.query}",
+    }
+
+
+def _earlier(site: ProductSite, view: UsageView, last: UUID) -> str:
+    return f"{reverse(f'{site.slug}:calls')}{view.query}&before={last}"
+
+
+def _rankings(product: str, view: UsageView) -> list[tuple[str, str, list[Rank]]]:
+    shown: tuple[tuple[str, str, Dimension], ...] = (
+        (_("Members"), "badge", "member"),
+        (_("LLMs"), "neurology", "llm"),
+        (_("Teams"), "groups", "team"),
+    )
+    return [
+        (title, icon, [_rank(row, dimension, view) for row in _top(product, dimension, view)])
+        for title, icon, dimension in shown
+    ]
+
+
+def _top(product: str, dimension: Dimension, view: UsageView) -> list[selectors.Row]:
+    return selectors.totals_by(product, dimension, since=view.since, limit=_TOP, **view.filters)
+
+
+def _rank(row: selectors.Row, dimension: Dimension, view: UsageView) -> Rank:
+    href = view.having(dimension, row.id) if row.id else ""
+    return Rank(row.label, row.calls, row.credits, href)
+
+
+def _chart(days: list[selectors.Day]) -> Chart:
+    spent = in_credits(row.credits for row in days)
+    return Chart(
+        labels=day_labels(row.day for row in days),
+        series=[Series("Credits", spent, unit="credits")],
+        unit="credits",
+        summary=f"Credits on each of the last {len(days)} days",
+    )
+
+
+def _tokens(totals: selectors.Totals) -> str:
+    return f"{count(totals.input_tokens)} tokens in, {count(totals.output_tokens)} out"
+
+
+def _share(errors: int, calls: int) -> str:
+    return f"{errors * 100 / calls:.1f} % of calls" if calls else "no calls"
+
+
+def _facts(call: selectors.Call) -> list[tuple[str, str]]:
+    event = call.event
+    rows = (
+        (_("Request"), str(event.pk)),
+        (_("Corrects the call"), str(event.corrects or "")),
+        (_("Refund of the call"), str(event.refund_of or "")),
+        (_("When"), f"{event.created_at:%Y-%m-%d %H:%M:%S} UTC"),
+        (_("Member"), call.member),
+        (_("Team"), call.team),
+        (_("Key"), call.key),
+        (_("LLM"), event.llm),
+        (_("Answered by"), event.upstream_model),
+        (_("Deployment"), event.deployment),
+        (_("Outcome"), str(event.get_outcome_display())),
+        (_("Status"), str(event.status_code or "")),
+        (_("Error"), event.error_code),
+        (_("Price version"), event.price_version),
+        (_("First token"), _milliseconds(event.first_token_ms)),
+        (_("Whole call"), _milliseconds(event.latency_ms)),
+        (_("Tokens"), _("counted here, not by the provider") if event.is_estimated else ""),
+    )
+    return [(label, value) for label, value in rows if value]
+
+
+def _milliseconds(value: int | None) -> str:
+    return "" if value is None else f"{value:,} ms"
+
+
+def _before(request: HttpRequest) -> UUID | None:
+    try:
+        return UUID(request.GET.get("before", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,106 @@
+"""Numbers and times as people read them."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from core.kit.clock import now
+from core.kit.money import MICROCREDITS_PER_CREDIT, format_credits
+
+register = template.Library()
+
+
+@register.filter
+def credits(amount: int | None) -> str:
+    """Micro-credits as credits with thousands separators and at most two decimals."""
+    if amount is None:
+        return "–"
+    value = Decimal(amount) / MICROCREDITS_PER_CREDIT
+    if value and abs(value) < Decimal("0.01"):
+        return "<0.01" if value > 0 else ">-0.01"
+    text = f"{value:,.2f}"
+    return text.removesuffix(".00")
+
+
+@register.filter
+def credits_exact(amount: int | None) -> str:
+    """Micro-credits as credits, exactly."""
+    return "–" if amount is None else format_credits(amount)
+
+
+@register.filter
+def amount(value: Decimal | None) -> str:
+    """Any decimal with thousands separators and without trailing zeros."""
+    if value is None:
+        return "–"
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@register.filter
+def usd(amount: Decimal | None) -> str:
+    """US dollars; small costs keep the digits that matter."""
+    if amount is None:
+        return "–"
+    if amount and abs(amount) < 1:
+        return f"${amount:.6f}".rstrip("0").rstrip(".")
+    return f"${amount:,.2f}"
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """A whole number with thousands separators."""
+    return "–" if number is None else f"{number:,}"
+
+
+@register.filter
+def since(moment: datetime | None) -> SafeString | str:
+    """How long ago, with the exact time on hover."""
+    if moment is None:
+        return "never"
+    if now() - moment < timedelta(minutes=1):
+        return _time(moment, "just now")
+    return _time(moment, f"{timesince(moment, now(), depth=1)} ago")
+
+
+@register.filter
+def until(moment: datetime | None) -> SafeString | str:
+    """In how long, with the exact time on hover."""
+    if moment is None:
+        return "–"
+    if moment <= now():
+        return _time(moment, "over")
+    return _time(moment, f"in {timesince(now(), moment, depth=1)}")
+
+
+@register.filter
+def percent_of(part: int | None, whole: int | None) -> int:
+    """The share of a whole in percent, between 0 and 100; for bars."""
+    if not part or not whole or whole <= 0:
+        return 0
+    return max(0, min(100, round(part * 100 / whole)))
+
+
+@register.filter
+def at(mapping: dict[Any, Any], key: Any) -> Any:
+    """One value of a mapping by a key that is itself a variable."""
+    return mapping.get(key)
+
+
+@register.filter
+def initials(name: Any) -> str:
+    """The first letters of a name's first and last word, or of an e-mail address."""
+    words = str(name).split("@", maxsplit=1)[0].replace(".", " ").replace("-", " ").split()
+    if not words:
+        return "?"
+    return words[0][0] + (words[-1][0] if len(words) > 1 else "")
+
+
+def _time(moment: datetime, text: str) -> SafeString:
+    exact = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, text)
