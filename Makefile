@@ -24,6 +24,7 @@ FIND_PYTHON = \
 	done
 PYTHON = $(shell $(FIND_PYTHON))
 PY := .venv/bin/python
+ANY_PY = $(if $(wildcard $(PY)),$(PY),$(PYTHON))
 BOOTSTRAP = @found="$(PYTHON)"; if [ -z "$$found" ]; then \
 	echo "Cockpit: no Python found. Install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python3 $@" >&2; \
 	exit 1; fi; "$$found" bootstrap.py
@@ -34,11 +35,12 @@ FORCING = $(if $(filter 1 yes true,$(FORCE)),--force)
 run: install
 	@exec $(PY) -m cockpit.embedded up
 
-stop: install
-	@$(PY) -m cockpit.embedded stop $(FORCING)
+# These two need nothing installed, so that they also work when the installing went wrong.
+stop:
+	@$(ANY_PY) -m cockpit.embedded stop $(FORCING)
 
-reset: install
-	@$(PY) -m cockpit.embedded reset $(FORCING)
+reset:
+	@$(ANY_PY) -m cockpit.embedded reset $(FORCING)
 
 install:
 	$(BOOTSTRAP)

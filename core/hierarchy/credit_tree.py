@@ -1,270 +1,210 @@
 """The credits of a product as a tree: who holds what, and by which rule."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Q, QuerySet, Sum
 
-from core.credits.models import AllocationRule, Balance, Book, CycleState, Wallet, WalletKind
+from core.credits.models import Balance, Book, Cycle, WalletKind
+from core.credits.selectors import (
+    BookFigures,
+    allocations_of,
+    balances_of,
+    book_of,
+    figures_of,
+    open_cycle_of,
+)
 from core.hierarchy.product import Product
+
+# More members of one node than anybody reads as a list.
+MOST_MEMBERS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One wallet in the current cycle, in micro-credits, and the rule that fills it.
+    """One node's wallet in the current cycle, in micro-credits, and the rule that fills it.
 
-    `rule` is None where a node has no own allocation: it draws on the nearest ancestor with one.
+    `credited` is what was given to the node and not given on by it; `given_on` is what it gave to
+    the nodes below. `rule` is None where a node has no own allocation: it draws on the nearest
+    ancestor with one, which is `inherits_from`.
     """
 
     wallet_id: UUID
     kind: str
     label: str
-    note: str
-    depth: int
-    node_id: UUID | None
-    credited: int
-    limit: int
-    used: int
-    reserved: int
-    rule: int | None
+    node_id: UUID
+    depth: int = 0
+    note: str = ""
+    credited: int = 0
+    given_on: int = 0
+    used: int = 0
+    reserved: int = 0
+    rule: int | None = None
     inherits_from: str = ""
-    has_children: bool = False
     is_open: bool = False
+    is_archived: bool = False
+
+    @property
+    def has_children(self) -> bool:
+        """Whether members stand below it."""
+        return self.kind != WalletKind.MEMBERSHIP
+
+    @property
+    def allocated(self) -> int:
+        """All that was given to the node in this cycle, by its rule and by top-ups."""
+        return self.credited + self.given_on
 
     @property
     def free(self) -> int:
-        """What can be spent or moved on."""
-        return self.credited + self.limit - self.used - self.reserved
+        """What can be spent or given on."""
+        return self.credited - self.used - self.reserved
 
     @property
-    def total(self) -> int:
-        """What was there to spend, its credit line included."""
-        return self.credited + self.limit
+    def is_empty(self) -> bool:
+        """Whether nothing was ever given to it or spent from it in this cycle."""
+        return not (self.credited or self.given_on or self.used or self.reserved)
 
 
 @dataclass(frozen=True, slots=True)
 class CreditTree:
-    """A book in its current cycle: the three book wallets and the rows in view."""
+    """A book in its current cycle: its figures, and the rows in view, parents first.
+
+    `is_cut` says that the open node has more members than the rows show.
+    """
 
     book: Book
-    cycle_number: int
-    starts_at: Any
-    ends_at: Any
-    unallocated: Holding
-    pool: Holding
-    overflow: Holding
+    cycle: Cycle
+    figures: BookFigures
     rows: list[Holding]
-    granted: int
-    used: int
-    reserved: int
-
-    @property
-    def left(self) -> int:
-        """Everything that is not used or held yet, the overflow line left out."""
-        return self.granted - self.used - self.reserved
+    is_cut: bool
 
 
 def credit_tree(product: Product, *, open_id: UUID | None = None) -> CreditTree:
     """Return organizations and teams with their credits, and the members of the open node.
 
-    A fixed number of queries: members are read for one team or organization at a time.
+    A fixed number of queries: members are read for one team or organization at a time. Archived
+    nodes are left out unless they hold credits of this cycle.
     """
-    book = Book.objects.get(product=product.slug)
-    cycle = book.cycles.filter(state=CycleState.OPEN).order_by("-number").first()
-    assert cycle is not None, "A book always has an open cycle."
+    book = book_of(product.slug)
+    cycle = open_cycle_of(book)
     organizations = list(product.organization._default_manager.filter(is_global=False))
-    teams = list(product.team._default_manager.all())
-    open_places = _open_places(product, open_id)
-    book_wallets = {wallet.kind: wallet for wallet in book.wallets.filter(depth=0)}
-    wallet_ids = [
-        *(wallet.pk for wallet in book_wallets.values()),
-        *(node.wallet_id for node in (*organizations, *teams, *open_places)),
-    ]
-    balances = {
-        row.wallet_id: row for row in Balance.objects.filter(cycle=cycle, wallet_id__in=wallet_ids)
-    }
-    rules = dict(
-        AllocationRule.objects.filter(wallet_id__in=wallet_ids).values_list("wallet_id", "amount")
-    )
-
-    def holding(wallet_id: UUID, kind: str, label: str, **extra: Any) -> Holding:
-        row = balances.get(wallet_id)
-        return Holding(
-            wallet_id=wallet_id,
-            kind=kind,
-            label=label,
-            note=extra.pop("note", ""),
-            depth=extra.pop("depth", 0),
-            node_id=extra.pop("node_id", None),
-            credited=row.credited if row else 0,
-            limit=row.limit if row else 0,
-            used=row.used if row else 0,
-            reserved=row.reserved if row else 0,
-            rule=rules.get(wallet_id),
-            **extra,
-        )
-
+    teams: list[Any] = list(product.team._default_manager.all())
+    places = _places_in(product, open_id)
+    is_cut, places = len(places) > MOST_MEMBERS, places[:MOST_MEMBERS]
+    ledger = _Ledger(cycle, [node.wallet_id for node in (*organizations, *teams, *places)])
     rows: list[Holding] = []
     for organization in organizations:
         own_teams = [team for team in teams if team.organization_id == organization.pk]
-        top = holding(
-            organization.wallet_id,
-            WalletKind.ORGANIZATION,
-            organization.name,
-            depth=0,
-            node_id=organization.pk,
-            has_children=True,
-            is_open=organization.pk == open_id,
-        )
-        if _is_gone(organization, top):
+        given_to_teams = sum(ledger.allocated(team.wallet_id) for team in own_teams)
+        top = ledger.of_node(organization, open_id=open_id, given_on=given_to_teams)
+        if _is_gone(top):
             continue
-        rows.append(_inheriting(top, ()))
-        direct = [
-            place
-            for place in open_places
-            if place.team_id is None and place.organization_id == organization.pk
-        ]
-        rows.extend(_members(direct, holding, depth=1, above=(top,)))
+        rows.append(top)
+        direct = [p for p in places if p.team_id is None and p.organization_id == organization.pk]
+        rows += [ledger.of_place(place, above=(top,)) for place in direct]
         for team in own_teams:
-            node = holding(
-                team.wallet_id,
-                WalletKind.TEAM,
-                team.name,
-                depth=1,
-                node_id=team.pk,
-                has_children=True,
-                is_open=team.pk == open_id,
-            )
-            if _is_gone(team, node):
+            node = ledger.of_node(team, open_id=open_id, above=(top,))
+            if _is_gone(node):
                 continue
-            rows.append(_inheriting(node, (top,)))
-            inside = [place for place in open_places if place.team_id == team.pk]
-            rows.extend(_members(inside, holding, depth=2, above=(node, top)))
-    totals = _totals(cycle)
-    return CreditTree(
-        book=book,
-        cycle_number=cycle.number,
-        starts_at=cycle.starts_at,
-        ends_at=cycle.ends_at,
-        unallocated=holding(book_wallets["unallocated"].pk, "unallocated", "Unallocated"),
-        pool=holding(book_wallets["pool"].pk, "pool", "Pool"),
-        overflow=holding(book_wallets["overflow"].pk, "overflow", "Overflow"),
-        rows=rows,
-        **totals,
-    )
-
-
-def current_balance(wallet: Wallet) -> Balance:
-    """Return what a wallet has in the current cycle; an empty balance where it has none yet."""
-    row = Balance.objects.filter(wallet=wallet, cycle__state=CycleState.OPEN).first()
-    return row or Balance(wallet=wallet)
+            rows.append(node)
+            inside = [place for place in places if place.team_id == team.pk]
+            rows += [ledger.of_place(place, above=(node, top)) for place in inside]
+    return CreditTree(book, cycle, figures_of(book), rows, is_cut)
 
 
 def own_holdings(product: Product, member: Any) -> list[Holding]:
     """Return the wallets of a member's places, the primary one first."""
-    places = list(
-        product.membership._default_manager.filter(member=member, archived_at=None)
-        .select_related("team", "organization")
+    places: list[Any] = list(
+        _memberships(product)
+        .filter(member=member)
+        .select_related("member__user", "team", "organization")
         .order_by("-is_primary", "created_at")
     )
-    book = Book.objects.get(product=product.slug)
-    balances = {
-        row.wallet_id: row
-        for row in Balance.objects.filter(
-            cycle__book=book,
-            cycle__state=CycleState.OPEN,
-            wallet_id__in=[place.wallet_id for place in places],
+    ledger = _Ledger(open_cycle_of(book_of(product.slug)), [place.wallet_id for place in places])
+    return [ledger.of_place(place, label=str(place)) for place in places]
+
+
+class _Ledger:
+    """The balances and rules of some wallets, read at once."""
+
+    def __init__(self, cycle: Cycle, wallet_ids: Iterable[UUID | None]) -> None:
+        known = {wallet_id for wallet_id in wallet_ids if wallet_id is not None}
+        self._balances = balances_of(known)
+        self._rules = allocations_of(known)
+        # Members are too many to read one by one; their parents need the sum only.
+        memberships = Balance.objects.filter(
+            cycle=cycle, wallet__kind=WalletKind.MEMBERSHIP, wallet__parent__in=known
         )
-    }
-    rules = dict(
-        AllocationRule.objects.filter(
-            wallet_id__in=[place.wallet_id for place in places]
-        ).values_list("wallet_id", "amount")
-    )
-    result = []
-    for place in places:
-        row = balances.get(place.wallet_id)
-        result.append(
-            Holding(
-                wallet_id=place.wallet_id,
-                kind=WalletKind.MEMBERSHIP,
-                label=str(place),
-                note="",
-                depth=0,
-                node_id=place.pk,
-                credited=row.credited if row else 0,
-                limit=row.limit if row else 0,
-                used=row.used if row else 0,
-                reserved=row.reserved if row else 0,
-                rule=rules.get(place.wallet_id),
-            )
-        )
-    return result
+        sums = memberships.values("wallet__parent").annotate(total=Sum("credited"))
+        self._given_to_members = {row["wallet__parent"]: int(row["total"]) for row in sums}
 
+    def allocated(self, wallet_id: UUID) -> int:
+        """Return all that was given to a wallet above memberships, and given on to these."""
+        balance = self._balances.get(wallet_id)
+        return (balance.credited if balance else 0) + self._given_to_members.get(wallet_id, 0)
 
-def wallet_label(product: Product, wallet: Wallet) -> str:
-    """Return what people call a wallet: its node's name, or the book wallet's."""
-    if wallet.depth == 0:
-        return str(wallet.get_kind_display())
-    for model in (product.organization, product.team):
-        node = model._default_manager.filter(wallet=wallet).first()
-        if node is not None:
-            return str(node)
-    place = (
-        product.membership._default_manager.filter(wallet=wallet)
-        .select_related("member__user", "team", "organization")
-        .first()
-    )
-    return f"{place.member} in {place}" if place is not None else str(wallet)
-
-
-def _open_places(product: Product, open_id: UUID | None) -> list[Any]:
-    if open_id is None:
-        return []
-    places = product.membership._default_manager.filter(
-        archived_at=None, member__archived_at=None
-    ).select_related("member__user")
-    inside = list(places.filter(team_id=open_id).order_by("member__user__email")[:500])
-    return inside or list(
-        places.filter(organization_id=open_id, team=None).order_by("member__user__email")[:500]
-    )
-
-
-def _members(
-    places: Iterable[Any], holding: Any, *, depth: int, above: tuple[Holding, ...]
-) -> list[Holding]:
-    return [
-        _inheriting(
-            holding(
-                place.wallet_id,
-                WalletKind.MEMBERSHIP,
-                str(place.member),
-                depth=depth,
-                node_id=place.pk,
-                note=place.member.user.email,
-            ),
+    def of_node(
+        self, node: Any, *, open_id: UUID | None, given_on: int = 0, above: tuple[Holding, ...] = ()
+    ) -> Holding:
+        """Return what an organization or a team holds; `given_on` is what it gave to teams."""
+        return self._holding(
+            node.wallet_id,
             above,
+            kind=WalletKind.TEAM if above else WalletKind.ORGANIZATION,
+            label=node.name,
+            node_id=node.pk,
+            given_on=given_on + self._given_to_members.get(node.wallet_id, 0),
+            is_open=node.pk == open_id,
+            is_archived=node.is_archived,
         )
-        for place in places
-    ]
+
+    def of_place(self, place: Any, *, above: tuple[Holding, ...] = (), label: str = "") -> Holding:
+        """Return what a membership holds."""
+        return self._holding(
+            place.wallet_id,
+            above,
+            kind=WalletKind.MEMBERSHIP,
+            label=label or str(place.member),
+            note=place.member.user.email,
+            node_id=place.pk,
+        )
+
+    def _holding(self, wallet_id: UUID, above: tuple[Holding, ...], **known: Any) -> Holding:
+        balance = self._balances.get(wallet_id) or Balance()
+        rule = self._rules.get(wallet_id)
+        nearest = next((node.label for node in above if node.rule is not None), "")
+        return Holding(
+            wallet_id=wallet_id,
+            depth=len(above),
+            credited=balance.credited,
+            used=balance.used,
+            reserved=balance.reserved,
+            rule=rule,
+            inherits_from=nearest if rule is None else "",
+            **known,
+        )
 
 
-def _inheriting(row: Holding, above: tuple[Holding, ...]) -> Holding:
-    if row.rule is not None:
-        return row
-    source = next((node.label for node in above if node.rule is not None), "")
-    return replace(row, inherits_from=source)
+def _memberships(product: Product) -> QuerySet[Any]:
+    # The abstract class does not know the keys that a product adds.
+    rows: QuerySet[Any] = product.membership._default_manager.filter(archived_at=None)
+    return rows
 
 
-def _is_gone(node: Any, row: Holding) -> bool:
-    # An archived node still shows while its credits are in this cycle.
-    return bool(node.archived_at) and not (row.credited or row.used)
-
-
-def _totals(cycle: Any) -> dict[str, int]:
-    sums = Balance.objects.filter(cycle=cycle).aggregate(
-        total_granted=Sum("credited"), total_used=Sum("used"), total_reserved=Sum("reserved")
+def _places_in(product: Product, node_id: UUID | None) -> list[Any]:
+    """Return the places of a team, or those of an organization that are in none of its teams."""
+    if node_id is None:
+        return []
+    return list(
+        _memberships(product)
+        .filter(Q(team=node_id) | Q(organization=node_id, team=None), member__archived_at=None)
+        .select_related("member__user")
+        .order_by("member__user__name", "member__user__email")[: MOST_MEMBERS + 1]
     )
-    return {name.removeprefix("total_"): value or 0 for name, value in sums.items()}
+
+
+def _is_gone(node: Holding) -> bool:
+    # An archived node still shows while its credits are in this cycle.
+    return node.is_archived and node.is_empty

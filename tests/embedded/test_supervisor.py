@@ -110,8 +110,8 @@ def group_of(folder: Path, name: str) -> int:
 def test_lines_carry_the_name_of_their_program(supervise: Start) -> None:
     run = supervise("web", STEADY, "worker", STEADY)
 
-    assert read_until(run, r"^(web|worker) +\| here$")
-    assert read_until(run, r"^(web|worker) +\| here$")
+    read_until(run, r"^(web|worker) +\| here$")
+    read_until(run, r"^(web|worker) +\| here$")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -190,7 +190,7 @@ def test_what_a_killed_supervisor_leaves_is_ended_by_the_next(
 def test_a_program_that_can_wait_starts_when_told(supervise: Start) -> None:
     waiting, told = supervise("web", POLITE), supervise("now", POLITE)
 
-    assert read_until(told, "late")
+    read_until(told, "late")
     read_until(waiting, "here")
     waiting.terminate()
     assert "late" not in waiting.communicate(timeout=30)[0]
@@ -199,4 +199,4 @@ def test_a_program_that_can_wait_starts_when_told(supervise: Start) -> None:
 def test_a_program_that_runs_once_passes_on_its_exit_code(supervise: Start) -> None:
     run = supervise("once", "raise SystemExit(4)")
 
-    assert read_until(run, "exit code 4")
+    read_until(run, "exit code 4")

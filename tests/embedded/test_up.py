@@ -129,4 +129,4 @@ def test_the_banner_does_without_a_demo(folder: Path) -> None:
 def test_an_old_python_can_read_the_bootstrap() -> None:
     source = (PROJECT_ROOT / "bootstrap.py").read_text()
 
-    assert ast.parse(source, feature_version=(3, 6))
+    ast.parse(source, feature_version=(3, 6))

@@ -1,0 +1,1 @@
+"""Stories end to end: the processes of `make run`, over HTTP and with the official SDK."""

@@ -1,0 +1,34 @@
+"""One installation for all journeys of a test process."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import pytest
+
+from tests.journeys import installation as installations
+from tests.journeys.installation import Installation
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Installation]:
+    """Cockpit as `make run` starts it, with the demo."""
+    # Below /var/tmp, so that an unprivileged database server reaches it also when root runs this.
+    folder = Path("/var/tmp") / f"cockpit-journeys-{os.getpid()}"  # noqa: S108
+    shutil.rmtree(folder, ignore_errors=True)
+    running = installations.start(folder)
+    yield running
+    running.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def developer(installation: Installation) -> openai.OpenAI:
+    """The unchanged SDK with Acme's Console key."""
+    return openai.OpenAI(
+        base_url=f"{installation.gateway_url}/v1",
+        api_key=installation.demo["accounts"]["acme"]["console_key"],
+        max_retries=0,
+    )

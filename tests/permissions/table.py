@@ -1,0 +1,243 @@
+"""Who may ask what: one row for each route and method. A route without a row fails the tests.
+
+Names of places in a path stand for one thing of the account that is asked; see
+`tests/factories/things.py`.
+"""
+
+from dataclasses import dataclass
+
+# On an account's host. Olga and Theo have roles that carry nothing yet but their seats.
+ANYONE = frozenset({"nobody", "mia", "theo", "olga", "ada"})
+SIGNED_IN = ANYONE - {"nobody"}
+MEMBERS = SIGNED_IN - {"ada"}
+ADMINS = frozenset({"ada"})
+# On the public host.
+EVERYBODY = frozenset({"nobody", "sam"})
+SUPER_ADMINS = frozenset({"sam"})
+NO_ONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Who may send a method to a route. All others are sent to log in or refused."""
+
+    path: str
+    method: str
+    who: frozenset[str]
+    # What those get who are signed in and may not: a status, or `login` for the login page.
+    refusal: str = "403"
+    # What nobody in particular gets.
+    to_nobody: str = "login"
+    # What a form must name for the row to be about permission: field and thing.
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+def get(
+    path: str, who: frozenset[str], refusal: str = "403", to_nobody: str = "login"
+) -> list[Row]:
+    """Return the row of a page that is only looked at."""
+    return [Row(path, "GET", who, refusal, to_nobody)]
+
+
+def post(
+    path: str, who: frozenset[str], refusal: str = "403", to_nobody: str = "login"
+) -> list[Row]:
+    """Return the row of a change."""
+    return [Row(path, "POST", who, refusal, to_nobody)]
+
+
+def both(
+    path: str, who: frozenset[str], refusal: str = "403", to_nobody: str = "login"
+) -> list[Row]:
+    """Return the rows of a page with a form."""
+    return [*get(path, who, refusal, to_nobody), *post(path, who, refusal, to_nobody)]
+
+
+# -- the same on every host ------------------------------------------------------------------------
+
+
+def identity(anyone: frozenset[str], signed_in: frozenset[str]) -> list[Row]:
+    """Return the rows of the login and of one's own profile."""
+    return [
+        *both("/login/", anyone),
+        *get("/logout/", signed_in),
+        # Where it leads is all that can be seen of it from here.
+        *post("/logout/", NO_ONE, "login"),
+        *both("/signup/", NO_ONE, "403", "403"),
+        *get("/inactive/", anyone),
+        *both("/password/reset/", anyone),
+        *get("/password/reset/done/", anyone),
+        *both("/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/", anyone),
+        *get("/password/reset/key/done/", anyone),
+        *both("/invitations/<str:token>/", anyone),
+        *both("/password/change/", signed_in),
+        *both("/password/set/", signed_in),
+        *both("/password_change/", anyone),
+        *both("/password_change/done/", anyone),
+        *both("/confirm/", signed_in),
+        *both("/profile/", signed_in),
+        # Only a development installation has this page.
+        *get("/mail/", NO_ONE, "404", "404"),
+        # Nobody of the cast has a second factor yet.
+        *get("/two-factor/", signed_in),
+        *both("/two-factor/authenticate/", signed_in),
+        *both("/two-factor/reauthenticate/", signed_in),
+        *both("/two-factor/totp/activate/", signed_in),
+        *both("/two-factor/totp/deactivate/", NO_ONE, "404"),
+        *get("/two-factor/recovery-codes/", NO_ONE, "404"),
+        *get("/two-factor/recovery-codes/download/", NO_ONE, "404"),
+        *both("/two-factor/recovery-codes/generate/", signed_in),
+        *get("/api/auth/v1/jwks.json", anyone),
+        # Asks for the secret of a client, whoever is signed in.
+        *post("/api/auth/v1/token", anyone),
+        *get("/api/", NO_ONE, "404", "404"),
+        # Parts of Django's admin that come with a site.
+        *get("/jsi18n/", signed_in),
+        *get("/search/", signed_in),
+        *get("/autocomplete/", NO_ONE),
+        *get("/(?P<url>.*)", NO_ONE, "404"),
+        *get("/r/<path:content_type_id>/<path:object_id>/", NO_ONE, "404"),
+    ]
+
+
+# -- an account's host -----------------------------------------------------------------------------
+
+
+def product(slug: str) -> list[Row]:
+    """Return the rows of one product's pages."""
+    at = f"/{slug}"
+    rows = [
+        *get(f"{at}/", ADMINS),
+        *get(f"{at}/me/", SIGNED_IN),
+        *get(f"{at}/audit/", ADMINS),
+        *get(f"{at}/usage/", ADMINS),
+        *get(f"{at}/usage/calls/", ADMINS),
+        *get(f"{at}/usage/calls/<uuid:call_id>/", ADMINS),
+        *get(f"{at}/usage/export.csv", ADMINS),
+        *both(f"{at}/clients/", ADMINS),
+        *post(f"{at}/clients/<uuid:app_id>/act-for-members/", ADMINS),
+        *post(f"{at}/clients/<uuid:app_id>/rotate/", ADMINS),
+        *post(f"{at}/clients/<uuid:app_id>/revoke/", ADMINS),
+        *get(f"{at}/credits/", ADMINS),
+        *both(f"{at}/credits/<uuid:wallet_id>/", ADMINS),
+        *post(f"{at}/credits/spill/", ADMINS),
+        *both(f"{at}/guardrails/", ADMINS),
+        *post(f"{at}/guardrails/<uuid:binding_id>/unbind/", ADMINS),
+        *get(f"{at}/llms/", SIGNED_IN if slug == "console" else ADMINS),
+        *post(f"{at}/llms/<uuid:llm_id>/switch/", ADMINS),
+        *get(f"{at}/member/", ADMINS),
+        *both(f"{at}/member/add/", ADMINS),
+        *get(f"{at}/member/<uuid:member_id>/change/", ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/archive/", ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/restore/", ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/invite/", ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/places/", ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/primary/", ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/remove/", ADMINS),
+        # Ada has no seat.
+        *post(f"/api{at}/v1/session-token", MEMBERS, "403", "401"),
+    ]
+    for node in ("organization", "team"):
+        rows += [
+            *get(f"{at}/{node}/", ADMINS),
+            *both(f"{at}/{node}/add/", ADMINS),
+            *get(f"{at}/{node}/<uuid:node_id>/change/", ADMINS),
+            *get(f"{at}/{node}/<uuid:node_id>/candidates/", ADMINS),
+            *post(f"{at}/{node}/<uuid:node_id>/rename/", ADMINS),
+            *post(f"{at}/{node}/<uuid:node_id>/archive/", ADMINS),
+            *post(f"{at}/{node}/<uuid:node_id>/restore/", ADMINS),
+            Row(
+                f"{at}/{node}/<uuid:node_id>/members/",
+                "POST",
+                ADMINS,
+                fields=(("member", "member_id"),),
+            ),
+        ]
+    return rows
+
+
+ACCOUNT_ROWS = [
+    *identity(ANYONE, SIGNED_IN),
+    *get("/", SIGNED_IN),
+    *get("/(?P<app_label>copilot|console)/", ADMINS),
+    *both("/admins/", ADMINS),
+    *post("/admins/<uuid:assignment_id>/remove/", ADMINS),
+    *product("copilot"),
+    *product("console"),
+    *both("/console/keys/", SIGNED_IN),
+    # The key is Mia's.
+    *post("/console/keys/<uuid:key_id>/revoke/", frozenset({"mia", "ada"}), "404"),
+]
+
+# -- the public host -------------------------------------------------------------------------------
+
+
+def listed(model: str) -> list[Row]:
+    """Return the rows of a list of the platform; all else of the model is a page of its own."""
+    at = f"/{model}"
+    return [
+        *get(f"{at}/", SUPER_ADMINS),
+        *get(f"{at}/add/", SUPER_ADMINS),
+        *get(f"{at}/<path:object_id>/change/", SUPER_ADMINS),
+    ]
+
+
+def account() -> list[Row]:
+    """Return the rows of the pages about one account."""
+    at = "/accounts/<slug:slug>"
+    return [
+        *get(f"{at}/", SUPER_ADMINS),
+        *get(f"{at}/audit/", SUPER_ADMINS),
+        *post(f"{at}/rename/", SUPER_ADMINS),
+        *post(f"{at}/suspend/", SUPER_ADMINS),
+        *post(f"{at}/restore/", SUPER_ADMINS),
+        *post(f"{at}/archive/", SUPER_ADMINS),
+        *get(f"{at}/admins/", SUPER_ADMINS),
+        *post(f"{at}/admins/appoint/", SUPER_ADMINS),
+        *post(f"{at}/admins/<uuid:user_id>/invite/", SUPER_ADMINS),
+        *post(f"{at}/admins/<uuid:user_id>/remove/", SUPER_ADMINS),
+        *get(f"{at}/credits/", SUPER_ADMINS),
+        *post(f"{at}/credits/factor/", SUPER_ADMINS),
+        *post(f"{at}/credits/<slug:product>/terms/", SUPER_ADMINS),
+        *post(f"{at}/credits/<slug:product>/top-up/", SUPER_ADMINS),
+        *post(f"{at}/credits/<slug:product>/take-back/", SUPER_ADMINS),
+        *get(f"{at}/llms/", SUPER_ADMINS),
+        *post(f"{at}/llms/save/", SUPER_ADMINS),
+    ]
+
+
+def llm() -> list[Row]:
+    """Return the rows of the pages about one LLM of the catalogue."""
+    at = "/llms/<uuid:llm_id>"
+    return [
+        *get(f"{at}/", SUPER_ADMINS),
+        *post(f"{at}/details/", SUPER_ADMINS),
+        *post(f"{at}/deployment/", SUPER_ADMINS),
+        *post(f"{at}/price/", SUPER_ADMINS),
+        *post(f"{at}/credential/", SUPER_ADMINS),
+        *post(f"{at}/credential/remove/", SUPER_ADMINS),
+        *post(f"{at}/retire/", SUPER_ADMINS),
+        *post(f"{at}/restore/", SUPER_ADMINS),
+    ]
+
+
+PUBLIC_ROWS = [
+    *identity(EVERYBODY, SUPER_ADMINS),
+    *get("/", SUPER_ADMINS),
+    *get("/audit/", SUPER_ADMINS),
+    *both("/accounts/new/", SUPER_ADMINS),
+    *post("/accounts/new/review/", SUPER_ADMINS),
+    *get("/accounts/new/slug/", SUPER_ADMINS),
+    *account(),
+    *both("/llms/new/", SUPER_ADMINS),
+    *llm(),
+    *both("/super-admins/new/", SUPER_ADMINS),
+    *get("/super-admins/<uuid:user_id>/", SUPER_ADMINS),
+    *post("/super-admins/<uuid:user_id>/deactivate/", SUPER_ADMINS),
+    *post("/super-admins/<uuid:user_id>/reactivate/", SUPER_ADMINS),
+    *post("/super-admins/<uuid:user_id>/invite/", SUPER_ADMINS),
+    *get("/(?P<app_label>tenants|identity)/", SUPER_ADMINS),
+    *listed("tenants/account"),
+    *listed("tenants/llm"),
+    *listed("identity/user"),
+]
