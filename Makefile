@@ -33,7 +33,7 @@ FORCING = $(if $(filter 1 yes true,$(FORCE)),--force)
 .PHONY: run stop reset install dev test check fix lock
 
 run: install
-	@exec $(PY) -m cockpit.embedded up
+	@exec $(PY) -m cockpit.embedded up --with-parent
 
 # These two need nothing installed, so that they also work when the installing went wrong.
 stop:

@@ -21,7 +21,7 @@ LINT_IMPORTS = (
 
 # The slowest first, so that the others run beside it.
 CHECKS = {
-    "types": (*PYTHON, "mypy", "."),
+    "types": (*PYTHON, "mypy"),
     "format": (*PYTHON, "ruff", "format", "--check", "."),
     "lint": (*PYTHON, "ruff", "check", "."),
     "imports": LINT_IMPORTS,

@@ -1,6 +1,6 @@
 """What every test may ask for: the database, the cast, clients, jobs, mail."""
 
-from tests import environment  # noqa: F401  isort: skip  before Django reads its settings
+from tests import environment  # isort: skip  before Django reads its settings
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,9 +9,15 @@ from urllib.parse import urlsplit
 
 import django
 import pytest
+from django.conf import settings
 from django.core import mail
 
+os.environ["DJANGO_SETTINGS_MODULE"] = "cockpit.settings"
 django.setup()
+# A worker that inherited it would read the settings before it has a slot of its own.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+if settings.DATABASES["default"]["NAME"] != environment.DATABASE:
+    raise SystemExit("Unset DJANGO_SETTINGS_MODULE: the tests must not touch the data of a run.")
 
 from celery import current_app  # noqa: E402
 from django.db import connection, connections  # noqa: E402

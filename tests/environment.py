@@ -9,10 +9,9 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from cockpit import embedded
+from redis import Redis
 
-# Valkey has sixteen databases unless told otherwise; a run may use the first.
-SLOTS = range(1, 16)
+from cockpit import embedded
 
 
 def _folder_of_all() -> Path:
@@ -20,10 +19,13 @@ def _folder_of_all() -> Path:
     return Path(os.environ.setdefault("COCKPIT_TEST_DATA", str(embedded.data_folder() / "test")))
 
 
-def _take_slot(folder: Path) -> tuple[int, int]:
+def _take_slot(folder: Path, redis_url: str) -> tuple[int, int]:
     """Return a number that no other test process has, and the lock that keeps it ours."""
     folder.mkdir(parents=True, exist_ok=True)
-    for slot in SLOTS:
+    with Redis.from_url(redis_url) as redis:
+        databases = int(redis.config_get("databases")["databases"])
+    # A run may use the first one.
+    for slot in range(1, databases):
         lock = os.open(folder / f"{slot}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -31,7 +33,7 @@ def _take_slot(folder: Path) -> tuple[int, int]:
             os.close(lock)
         else:
             return slot, lock
-    raise SystemExit(f"{len(SLOTS)} test processes are running already; wait for one to end.")
+    raise SystemExit(f"{databases - 1} test processes are running already; wait for one to end.")
 
 
 def _with_path(url: str, path: str) -> str:
@@ -41,7 +43,7 @@ def _with_path(url: str, path: str) -> str:
 SHARED = _folder_of_all()
 _given_database, _given_redis = embedded.urls("test")
 # The lock is held until the process ends, however it ends.
-SLOT, _lock = _take_slot(SHARED / "slots")
+SLOT, _lock = _take_slot(SHARED / "slots", _given_redis)
 DATABASE = f"test_cockpit_{SLOT}"
 ADMIN_URL = _with_path(_given_database, "postgres")
 
@@ -54,7 +56,6 @@ os.environ.update(
     COCKPIT_LOG_LEVEL="WARNING",
     DATABASE_URL=_with_path(_given_database, DATABASE),
     REDIS_URL=_with_path(_given_redis, str(SLOT)),
-    DJANGO_SETTINGS_MODULE="cockpit.settings",
 )
 # What a developer's shell may hold must not change what the tests see.
 for name in ("COCKPIT_DEMO", "COCKPIT_DEBUG", "COCKPIT_URL", "COCKPIT_GATEWAY_URL",

@@ -13,11 +13,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cockpit.embedded", description=__doc__)
     parser.add_argument("command", choices=["up", "stop", "stop-test", "reset"])
     parser.add_argument("--force", action="store_true", help="do not ask, do not spare users")
+    parser.add_argument("--with-parent", action="store_true", help="stop when the starter ends")
     given = parser.parse_args()
     try:
         match given.command:
             case "up":
-                return up.up()
+                return up.up(with_parent=given.with_parent)
             case "stop":
                 return up.stop(even_if_used=given.force)
             case "stop-test":

@@ -141,6 +141,8 @@ class Valkey:
                 f"appendonly {'yes' if self.is_durable else 'no'}\n"
                 "appendfsync everysec\n"
                 'save ""\n'
+                # Each process of the tests has one of its own, and a machine may have many CPUs.
+                "databases 64\n"
             )
         return configuration
 

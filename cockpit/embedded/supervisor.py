@@ -90,6 +90,17 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.request_stop)
 
+    def stop_with_parent(self) -> None:
+        """Stop when the process that started us ends, even by `kill -9`."""
+        parent = os.getppid()
+
+        def wait() -> None:
+            while os.getppid() == parent:
+                time.sleep(0.5)
+            self.request_stop()
+
+        threading.Thread(target=wait, daemon=True).start()
+
     def is_stopping(self) -> bool:
         """Tell whether somebody asked to stop."""
         return self._stopping.is_set()

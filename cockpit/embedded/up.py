@@ -36,8 +36,11 @@ PREPARATION = "prepare"
 _PATIENCE_SECONDS = 120
 
 
-def up() -> int:
-    """Start everything and keep it running until Ctrl-C; returns the exit code."""
+def up(*, with_parent: bool = False) -> int:
+    """Start everything and keep it running until Ctrl-C; returns the exit code.
+
+    With the parent, it also stops when the process that started it ends, however that ends.
+    """
     began = time.monotonic()
     folder = data_folder()
     log = Log()
@@ -48,6 +51,8 @@ def up() -> int:
         servers = Servers(folder, announce=log.say)
         supervisor = Supervisor(programs(), folder=folder, environment=_environment(), log=log)
         supervisor.listen_to_signals()
+        if with_parent:
+            supervisor.stop_with_parent()
         try:
             _keep_servers_running(servers)
             code = _prepare(supervisor)

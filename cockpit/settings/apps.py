@@ -1,5 +1,7 @@
 """What lives in which schema."""
 
+from cockpit.settings.base import ROOT
+
 # unfold stands before django_tenants, which ships admin templates of its own.
 _BOTH_BEFORE = (
     "unfold",
@@ -84,7 +86,7 @@ MIDDLEWARE = (
 TEMPLATES = (
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": ("templates",),
+        "DIRS": (ROOT / "templates",),
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": (

@@ -164,7 +164,7 @@ class Call:
         ticket = self.ticket
         self._is_dispatched = True
         reply = await self._services.upstream.answer(
-            ticket.principal.account, ticket.llm, self._params(), seconds=self._seconds_left()
+            ticket.principal.account, ticket.llm, self._params(), seconds=self._services.settings.call_seconds
         )
         self._note_first_token()
         self._upstream_model = reply.upstream_model
@@ -197,7 +197,7 @@ class Call:
         ticket = self.ticket
         self._is_dispatched = True
         pieces = self._services.upstream.stream(
-            ticket.principal.account, ticket.llm, self._params(), seconds=self._seconds_left()
+            ticket.principal.account, ticket.llm, self._params(), seconds=self._services.settings.call_seconds
         )
         try:
             async for piece in pieces:
@@ -231,10 +231,6 @@ class Call:
             # The upper bound holds only if the provider knows it.
             params["max_tokens"] = self.ticket.output_limit
         return params
-
-    def _seconds_left(self) -> float:
-        spent = time.monotonic() - self.ticket.started
-        return max(self._services.settings.call_seconds - spent, 1.0)
 
     def _note_first_token(self) -> None:
         if self._first_token is None:

@@ -156,6 +156,7 @@ def _build_router(llm: Llm) -> Any:
 def _params(llm: Llm, params: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     if llm.deployment.is_demo:
         params = _demo_params(llm, params)
+    # The same for every call: LiteLLM makes a client, with a pool of its own, for each new value.
     extra: dict[str, Any] = {"timeout": seconds}
     if llm.kind == "chat":
         # Otherwise tools are handed to LiteLLM's own MCP gateway first.

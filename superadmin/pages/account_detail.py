@@ -15,7 +15,7 @@ from core.ui.pages import page, problems_as_form_errors
 from superadmin.forms import ReasonForm, RenameForm
 from superadmin.pages.account import back_to, render_account
 from superadmin.pages.overview import credits_chart
-from superadmin.selectors import DAYS, account_figures
+from superadmin.selectors.overview import DAYS, account_figures
 from tenants.models import Account
 from tenants.selectors import account_named, credit_terms_of, standing_of, terms_of
 from tenants.services import accounts as services

@@ -13,7 +13,7 @@ from core.hierarchy.product import products
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_messages
 from superadmin.pages.account import back_to, render_account
-from superadmin.selectors import CatalogueRow, catalogue_rows
+from superadmin.selectors.catalogue import CatalogueRow, catalogue_rows
 from tenants.models import Llm
 from tenants.selectors import account_named, offered_ids, terms_of
 from tenants.services.offers import set_offers

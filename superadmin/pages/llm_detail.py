@@ -20,7 +20,7 @@ from superadmin.forms import (
     PriceForm,
     ReasonForm,
 )
-from superadmin.selectors import offers_of
+from superadmin.selectors.catalogue import offers_of
 from tenants.credentials import credential_states
 from tenants.models import Llm
 from tenants.selectors import llm_by_id

@@ -12,7 +12,7 @@ from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, render_page
 from superadmin.forms import PRODUCTS, NewAccountForm
 from superadmin.pages.account import back_to
-from superadmin.selectors import catalogue_rows
+from superadmin.selectors.catalogue import catalogue_rows
 from tenants.models import Account
 from tenants.rules import SLUG_LENGTH, free_slug, slug_of
 from tenants.selectors import account_url, domain_of, slug_fault

@@ -10,7 +10,7 @@ from core.ui.audit import shown_entries
 from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
 from superadmin.forms import PRODUCTS
-from superadmin.selectors import DAYS, Day, overview
+from superadmin.selectors.overview import DAYS, Day, overview
 
 _AUDIT_TAIL = 6
 

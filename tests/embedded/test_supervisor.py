@@ -29,6 +29,8 @@ end_leftovers(folder, log)
 programs += [Program("later", (sys.executable, "-c", "print('late')"), can_wait=True)]
 supervisor = Supervisor(programs, folder=folder, environment=dict(os.environ), log=log)
 supervisor.listen_to_signals()
+if "child" in sys.argv[2]:
+    supervisor.stop_with_parent()
 if "once" in sys.argv[2]:
     print("exit code", supervisor.run_once(programs[0]), flush=True)
 else:
@@ -194,6 +196,22 @@ def test_a_program_that_can_wait_starts_when_told(supervise: Start) -> None:
     read_until(waiting, "here")
     waiting.terminate()
     assert "late" not in waiting.communicate(timeout=30)[0]
+
+
+def test_the_end_of_the_parent_stops_it(folder: Path) -> None:
+    run = [sys.executable, "-c", SUPERVISE, str(folder), "child", POLITE]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *run],
+        cwd=PROJECT_ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    read_until(parent, "here")
+
+    parent.kill()
+
+    # The pipe ends with its last writer, which is the supervisor.
+    assert "bye" in parent.communicate(timeout=30)[0]
 
 
 def test_a_program_that_runs_once_passes_on_its_exit_code(supervise: Start) -> None:

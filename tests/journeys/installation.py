@@ -199,7 +199,10 @@ class Visitor:
         shown = self.get(page or path)
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', shown.text)
         assert found is not None, f"{shown.status_code} {shown.headers} {shown.text[:2000]}"
-        return self.client.post(path, data={"csrfmiddlewaretoken": found[1], **values})
+        # A form that must not count twice carries a number used once.
+        nonce = re.search(r'name="nonce" value="([^"]+)"', shown.text)
+        hidden = {"csrfmiddlewaretoken": found[1], **({"nonce": nonce[1]} if nonce else {})}
+        return self.client.post(path, data={**hidden, **values})
 
 
 def start(folder: Path) -> Installation:
@@ -215,7 +218,7 @@ def start(folder: Path) -> Installation:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "up.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cockpit.embedded", "up"],
+            [sys.executable, "-m", "cockpit.embedded", "up", "--with-parent"],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,

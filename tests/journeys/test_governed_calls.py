@@ -188,7 +188,7 @@ def test_a_revoked_key_is_refused_at_once(installation: Installation) -> None:
     place = installation.rows(
         "acme", "SELECT id FROM console_membership WHERE team_id IS NOT NULL LIMIT 1"
     )[0]["id"]
-    page = ada.post("/console/keys/", name="Short-lived", place=str(place), expires_on="")
+    page = ada.post("/console/keys/", name="Short-lived", place=str(place), expires_at="")
     assert page.status_code == 200, page.text[:3000]
     token = page.text.split('id="new-token"')[1].split(">")[1].split("<")[0]
     client = openai.OpenAI(base_url=f"{installation.gateway_url}/v1", api_key=token, max_retries=0)

@@ -46,7 +46,7 @@ def lonely_team(installation: Installation) -> tuple[Visitor, UUID, openai.OpenA
         "globex", "SELECT id FROM console_membership WHERE team_id = %s", team["id"]
     )[0]["id"]
     eve.post("/console/credits/spill/", page="/console/credits/")
-    shown = eve.post("/console/keys/", name=name, place=str(place), expires_on="")
+    shown = eve.post("/console/keys/", name=name, place=str(place), expires_at="")
     token = shown.text.split('id="new-token"')[1].split(">")[1].split("<")[0]
     client = openai.OpenAI(
         base_url=f"{installation.gateway_url}/v1", api_key=token, max_retries=0, timeout=60
@@ -78,7 +78,10 @@ def test_of_64_parallel_streams_exactly_the_affordable_ones_run(
     eve, wallet, client = lonely_team
     bound = _upper_bound(installation, eve, wallet, client)
     # Room for ten reservations, and for less than an eleventh.
-    _allocate(eve, wallet, f"{(10 * bound + bound // 2) / MICRO:.6f}")
+    spent = installation.rows(
+        "globex", "SELECT used FROM credits_balance WHERE wallet_id = %s", wallet
+    )[0]["used"]
+    _allocate(eve, wallet, f"{(spent + 10 * bound + bound // 2) / MICRO:.6f}")
     before = _calls(installation, wallet)
 
     def stream(_: int) -> str:
@@ -161,7 +164,6 @@ def _upper_bound(
     rows = installation.rows(
         "globex", "SELECT reserved FROM credits_usageevent ORDER BY created_at DESC LIMIT 1"
     )
-    # What is used stays in the wallet's books: the allocation starts from there.
     return int(rows[0]["reserved"])
 
 

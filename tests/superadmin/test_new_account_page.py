@@ -40,7 +40,7 @@ def test_the_page_offers_what_can_answer(sam_client: AccountClient) -> None:
 
     page = sam_client.get(PATH).content.decode()
 
-    assert re.search(rf'name="llms" value="{llm.pk}" checked', page)
+    assert re.search(rf'name="llms"\s+value="{llm.pk}"\s+checked', page)
     assert "Europe/Berlin" in page
 
 
@@ -126,7 +126,7 @@ def _ask(client: AccountClient, **asked: str) -> str:
 def test_a_short_name_is_suggested_from_the_name(sam_client: AccountClient, acme: Account) -> None:
     part = _ask(sam_client, typing="name", name="Acme GmbH", slug="", suggested="")
 
-    assert 'name="slug" value="acme-2"' in part
+    assert re.search(r'name="slug"\s+value="acme-2"', part)
     assert "acme-2 is free." in part
     assert "<html" not in part
 

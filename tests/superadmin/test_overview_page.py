@@ -10,7 +10,8 @@ from core.kit.clock import now
 from core.kit.ids import uuid7
 from core.tenancy.context import schema_name_of
 from superadmin import rules
-from superadmin.selectors import Alert, alerts_of, overview
+from superadmin.selectors.alerts import Alert, alerts_of
+from superadmin.selectors.overview import overview
 from tenants.models import Account, AccountFigure, DailyFigure, Llm
 from tests.clients import AccountClient
 

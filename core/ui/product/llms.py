@@ -22,6 +22,7 @@ class OfferedLlm:
 
     llm: Any
     is_on: bool
+    abilities: tuple[str, ...]
     input_credits: Decimal | None
     output_credits: Decimal | None
     image_credits: Decimal | None
@@ -100,6 +101,10 @@ def _row(llm: Any, factor: Decimal, *, is_on: bool) -> OfferedLlm:
     return OfferedLlm(
         llm=llm,
         is_on=is_on,
+        abilities=(
+            str(llm.get_kind_display()),
+            *(name for name in llm.capabilities if name != llm.kind),
+        ),
         input_credits=in_credits("input_usd"),
         output_credits=in_credits("output_usd"),
         image_credits=in_credits("image_each_usd"),

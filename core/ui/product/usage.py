@@ -21,7 +21,7 @@ from core.ui.templatetags.cockpit import count, credits, usd
 from core.usage import selectors
 from core.usage.selectors import Dimension
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 _TOP = 8
 
 

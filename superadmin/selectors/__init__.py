@@ -1,0 +1,1 @@
+"""Reads over all accounts, from the public tables only; never by visiting schemas."""
