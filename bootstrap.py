@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 if sys.version_info < (3, 11):  # noqa: UP036  an old Python reads this, too
     sys.exit(
@@ -41,29 +41,27 @@ def main() -> None:
     with only_one():
         wanted = {name: digest_of(ROOT / name) for name in files}
         installed = read_stamp()
-        if wanted.items() <= installed["locks"].items():
+        if wanted.items() <= installed.items():
             return
         began = time.monotonic()
         check_disk()
-        make_venv(installed)
+        make_venv()
         install(files)
         # The tools were chosen to go with one lock of the product; another one may differ.
-        is_same = installed["locks"].get("requirements.txt") == wanted["requirements.txt"]
-        kept = installed["locks"] if is_same else {}
-        STAMP.write_text(json.dumps({"root": str(ROOT), "locks": {**kept, **wanted}}))
+        is_same = installed.get("requirements.txt") == wanted["requirements.txt"]
+        STAMP.write_text(json.dumps({**(installed if is_same else {}), **wanted}))
         say(f"Installed in {time.monotonic() - began:.0f} s.")
 
 
-def make_venv(installed: dict[str, Any]) -> None:
-    """Create .venv, again when it is broken or was moved (its scripts name their place)."""
+def make_venv() -> None:
+    """Create .venv, also in place of one that does not work."""
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         version = "{}.{}".format(*sys.version_info)
         stop(
             f"{sys.executable} cannot make virtual environments, because its `venv` module is not "
             f"complete. On Debian or Ubuntu: apt install python{version}-venv"
         )
-    is_whole = works(PYTHON, "-c", "import pip") and installed["root"] in ("", str(ROOT))
-    if is_whole:
+    if works(PYTHON, "-c", "import pip"):
         return
     if sys.version_info[:2] > NEWEST_TRIED:
         say("This Python is newer than 3.13, the last one tried with Cockpit. Going on with it.")
@@ -155,12 +153,12 @@ def only_one() -> Iterator[None]:
         os.close(folder)
 
 
-def read_stamp() -> dict[str, Any]:
-    """Return what was installed, and where."""
+def read_stamp() -> dict[str, str]:
+    """Return the locks that were installed, each with its digest."""
     try:
-        stamp: dict[str, Any] = json.loads(STAMP.read_text())
+        stamp: dict[str, str] = json.loads(STAMP.read_text())
     except (OSError, ValueError):
-        return {"root": "", "locks": {}}
+        return {}
     return stamp
 
 

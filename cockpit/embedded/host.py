@@ -76,7 +76,8 @@ def lock_file(path: Path) -> Iterator[int]:
 def open_lock_file(path: Path) -> int:
     """Open a lock file for as long as this process lives."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # To be entered, for the server's own user, but not to be looked around in.
+        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise unusable(path, error) from error

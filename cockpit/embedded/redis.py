@@ -128,7 +128,8 @@ class Valkey:
         self.announce(f"Valkey is ready after {time.monotonic() - began:.1f} s.")
 
     def _write_configuration(self, state: dict[str, Any]) -> Path:
-        self.home.mkdir(exist_ok=True)
+        # What waits in the queue is nobody else's business.
+        self.home.mkdir(mode=0o700, exist_ok=True)
         configuration = self.home / "valkey.conf"
         descriptor = os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:

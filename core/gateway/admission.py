@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
-from decimal import Decimal
 from uuid import UUID, uuid5
 
 import structlog
 
 from core.credits.errors import CapReached, IdempotencyMismatch, InsufficientCredits
-from core.credits.messages import CallContext, ReserveAnswer, ReserveRequest
+from core.credits.messages import ReserveAnswer, ReserveRequest
 from core.gateway import pricing
-from core.gateway.bodies import Body
+from core.gateway.bounds import check_context, most_credits, output_limit, shrink
 from core.gateway.entitlement import llm_for
 from core.gateway.errors import (
     AccountSuspended,
@@ -20,24 +18,21 @@ from core.gateway.errors import (
     InvalidBody,
     LedgerUnavailable,
 )
-from core.gateway.ports import AccountSnapshot, Ledger, Llm, Price, Principal
+from core.gateway.ports import AccountSnapshot, Ledger, Principal
 from core.gateway.pricing import Usage
 from core.gateway.providers import Upstream
 from core.gateway.settings import GatewaySettings
-from core.gateway.snapshots import Credential, Snapshots
-from core.gateway.upstream_errors import ContextTooLong
+from core.gateway.snapshots import Snapshots
+from core.gateway.ticket import Ticket, context_of
 from core.guardrails.engine import GuardrailPool
-from core.guardrails.verdicts import BoundGuardrail, Verdict
+from core.guardrails.verdicts import Verdict
 from core.kit.clock import now
-from core.kit.ids import uuid7
-from core.kit.money import MICROCREDITS_PER_CREDIT, credits_for, format_credits
+from core.kit.money import format_credits
 
 log = structlog.get_logger(__name__)
 
 # Where a caller sets no limit, a wallet that is nearly empty still gives a short answer.
 SHORTEST_OUTPUT_TOKENS = 256
-# For an LLM whose limit nobody has entered.
-UNKNOWN_OUTPUT_LIMIT = 4_096
 # A call that failed before it cost anything may be repeated under the same key.
 MOST_ATTEMPTS = 8
 # Postgres may be restarting; a client would rather wait a moment than be refused.
@@ -47,70 +42,6 @@ RESERVE_PAUSE_SECONDS = 0.25
 MOST_LOOKS = 4
 
 _KEY_NAMESPACE = UUID("6a1c5f0e-2d6f-4b57-9f53-0f8a4f6b7c11")
-
-
-@dataclass(slots=True)
-class Ticket:
-    """One call on its way: what came in, and what has been decided about it so far."""
-
-    credential: Credential
-    body: Body
-    idempotency_key: str = ""
-    agent_id: UUID | None = None
-    request_id: UUID = field(default_factory=uuid7)
-    started: float = field(default_factory=time.monotonic)
-    created: int = field(default_factory=lambda: int(time.time()))
-    verdicts: tuple[Verdict, ...] = ()
-    input_tokens: int = 0
-    output_limit: int = 0
-    # Set before the ledger is asked: from then on there may be something to give back.
-    may_hold: bool = False
-    held_since: float | None = None
-    _principal: Principal | None = None
-    _snapshot: AccountSnapshot | None = None
-    _llm: Llm | None = None
-
-    @property
-    def principal(self) -> Principal:
-        """Who is calling; known after the first step."""
-        assert self._principal is not None
-        return self._principal
-
-    @property
-    def snapshot(self) -> AccountSnapshot:
-        """What is on; known after the first step."""
-        assert self._snapshot is not None
-        return self._snapshot
-
-    @property
-    def llm(self) -> Llm:
-        """What is called; known after the second step."""
-        assert self._llm is not None
-        return self._llm
-
-    @property
-    def price(self) -> Price:
-        """What is charged; an LLM without a price never gets here."""
-        assert self.llm.price is not None
-        return self.llm.price
-
-    @property
-    def is_identified(self) -> bool:
-        """Whether the caller and the LLM are known, so that an event could be written."""
-        return self._principal is not None and self._snapshot is not None and self._llm is not None
-
-    @property
-    def guardrails(self) -> tuple[BoundGuardrail, ...]:
-        """What applies to the call."""
-        return tuple(self.snapshot.guardrails.get(self.principal.product, ()))
-
-    def identify(self, principal: Principal, snapshot: AccountSnapshot, llm: Llm) -> None:
-        """Take down who calls what."""
-        self._principal, self._snapshot, self._llm = principal, snapshot, llm
-
-    def credits_of(self, cost_usd: Decimal) -> int:
-        """Return a cost in micro-credits of the account."""
-        return credits_for(cost_usd, self.snapshot.credit_factor)
 
 
 class Admission:
@@ -199,8 +130,8 @@ class Admission:
 
     async def _reserve(self, ticket: Ticket) -> ReserveAnswer:
         ticket.input_tokens = await self._upstream.count_input(ticket.body)
-        _check_context(ticket)
-        ticket.output_limit = _output_limit(ticket)
+        check_context(ticket)
+        ticket.output_limit = output_limit(ticket)
         for attempt in range(MOST_ATTEMPTS if ticket.idempotency_key else 1):
             if ticket.idempotency_key:
                 ticket.request_id = _request_id_of(ticket, attempt)
@@ -235,10 +166,10 @@ class Admission:
 
     def _request(self, ticket: Ticket) -> ReserveRequest:
         principal, snapshot, body = ticket.principal, ticket.snapshot, ticket.body
-        most = _bound(ticket, ticket.output_limit)
+        most = most_credits(ticket, ticket.output_limit)
         least = None
         if body.max_output_tokens is None and body.kind == "chat":
-            least = _bound(ticket, min(SHORTEST_OUTPUT_TOKENS, ticket.output_limit))
+            least = most_credits(ticket, min(SHORTEST_OUTPUT_TOKENS, ticket.output_limit))
         estimate = Usage(input_tokens=ticket.input_tokens, images=body.images)
         return ReserveRequest(
             request_id=ticket.request_id,
@@ -260,7 +191,7 @@ class Admission:
     async def _judge(self, ticket: Ticket, answer: ReserveAnswer) -> None:
         match answer.outcome:
             case "reserved":
-                _shrink(ticket, answer)
+                shrink(ticket, answer)
             case "insufficient":
                 raise await self._insufficient(ticket, answer)
             case "capped":
@@ -314,71 +245,6 @@ def blocked(verdict: Verdict) -> GuardrailBlocked:
         stage=verdict.stage,
         found=dict(verdict.found),
     )
-
-
-def context_of(ticket: Ticket) -> CallContext:
-    """Return who calls what, as the ledger keeps it."""
-    principal = ticket.principal
-    return CallContext(
-        product=principal.product,
-        llm=ticket.llm.name,
-        kind=ticket.llm.kind,
-        user_id=principal.user_id,
-        member_id=principal.member_id,
-        membership_id=principal.membership_id,
-        team_id=principal.team_id,
-        organization_id=principal.organization_id,
-        key_id=principal.key_id,
-        client_id=principal.client_id,
-        agent_id=ticket.agent_id,
-        labels=principal.labels,
-    )
-
-
-def _output_limit(ticket: Ticket) -> int:
-    if ticket.llm.kind == "embedding":
-        return 0
-    limit = ticket.llm.max_output_tokens
-    if ticket.llm.kind == "chat":
-        limit = limit or UNKNOWN_OUTPUT_LIMIT
-        if ticket.llm.context_window:
-            # Providers refuse a limit that the window could never hold.
-            limit = max(min(limit, ticket.llm.context_window - ticket.input_tokens), 1)
-    asked = ticket.body.max_output_tokens
-    return limit if asked is None else min(asked, limit)
-
-
-def _check_context(ticket: Ticket) -> None:
-    # A batch of texts to embed goes through the window one by one; the provider knows.
-    window = 0 if ticket.llm.kind == "embedding" else ticket.llm.context_window
-    # Our count is not the provider's, so only what is clearly too long is refused here.
-    if window and ticket.input_tokens * 100 > window * pricing.INPUT_MARGIN_PERCENT:
-        raise ContextTooLong(
-            f"The request has about {ticket.input_tokens} tokens; {ticket.llm.name} takes "
-            f"{window}.",
-            param="prompt" if ticket.body.kind == "image" else "messages",
-        )
-
-
-def _bound(ticket: Ticket, output_tokens: int) -> int:
-    cost = pricing.upper_bound(
-        ticket.price,
-        input_tokens=ticket.input_tokens,
-        output_tokens=output_tokens * ticket.body.choices,
-        images=ticket.body.images,
-    )
-    return ticket.credits_of(cost)
-
-
-def _shrink(ticket: Ticket, answer: ReserveAnswer) -> None:
-    """Let the answer be no longer than what could be held for it."""
-    if answer.amount >= _bound(ticket, ticket.output_limit):
-        return
-    budget = Decimal(answer.amount) / MICROCREDITS_PER_CREDIT / ticket.snapshot.credit_factor
-    affordable = pricing.affordable_output_tokens(
-        ticket.price, budget_usd=budget, input_tokens=ticket.input_tokens
-    )
-    ticket.output_limit = max(min(affordable // ticket.body.choices, ticket.output_limit), 1)
 
 
 def _request_id_of(ticket: Ticket, attempt: int) -> UUID:

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import structlog
 
-from core.gateway.admission import Admission, Ticket
+from core.gateway.admission import Admission
 from core.gateway.bodies import Body
+from core.gateway.ending import Ender
 from core.gateway.entitlement import usable_llms
 from core.gateway.errors import AccountSuspended, CallStopped, Overloaded, problem_of
 from core.gateway.pipeline import Call, Services
@@ -18,8 +19,10 @@ from core.gateway.settings import GatewaySettings
 from core.gateway.settling import Settler
 from core.gateway.snapshots import Credential, Snapshots
 from core.gateway.threads import DatabaseThreads
+from core.gateway.ticket import Ticket
 from core.guardrails.engine import GuardrailPool
 from core.kit.problems import Problem
+from core.tenancy.context import AccountRef
 
 log = structlog.get_logger(__name__)
 
@@ -55,12 +58,12 @@ class Gateway:
             pool=self._pool,
             settings=self.settings,
         )
+        self._settler = Settler(ledger, self.settings)
         self._services = Services(
             admission=admission,
-            ledger=ledger,
             upstream=upstream,
             pool=self._pool,
-            settler=Settler(ledger, self.settings),
+            ender=Ender(ledger=ledger, settler=self._settler, settings=self.settings),
             settings=self.settings,
         )
         self._ping = ping
@@ -70,6 +73,7 @@ class Gateway:
         self._is_stopping = False
         self._is_warm = False
         self.snapshots.on_move(self._recheck_calls_of)
+        self.snapshots.also_watch(self._accounts_of_calls)
 
     async def start(self) -> None:
         """Begin to watch the policy and to renew holds, and to load what is slow to load."""
@@ -83,7 +87,7 @@ class Gateway:
         for call in list(self._calls):
             call.stop("stopping", CallStopped("The gateway is being restarted; call again."))
         await self._wait_for_calls(LAST_SECONDS)
-        await self._services.settler.drain(LAST_SECONDS)
+        await self._settler.drain(LAST_SECONDS)
         await self._watch.stop()
         for task in self._beside:
             task.cancel()
@@ -157,7 +161,11 @@ class Gateway:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self.settings.heartbeat_seconds)
-            await self._services.settler.beat(list(self._calls))
+            await self._settler.beat(list(self._calls))
+
+    def _accounts_of_calls(self) -> set[AccountRef]:
+        tickets = (call.ticket for call in self._calls)
+        return {ticket.principal.account for ticket in tickets if ticket.is_identified}
 
     def _recheck_calls_of(self, schema: str) -> None:
         """Look again at every running call of an account whose rights have moved."""

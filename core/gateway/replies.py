@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from core.gateway.admission import Ticket
 from core.gateway.ports import Llm
 from core.gateway.pricing import Usage
+from core.gateway.ticket import Ticket
 from core.gateway.wire import usage_body
 from core.guardrails.verdicts import Verdict
 

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -58,6 +58,7 @@ class Snapshots:
         self._principals: _Cache[bytes, Principal] = _Cache(MOST_PRINCIPALS)
         self._accounts: _Cache[UUID, AccountSnapshot] = _Cache(MOST_ACCOUNTS)
         self._listeners: list[Callable[[str], None]] = []
+        self._running: Callable[[], Iterable[AccountRef]] = tuple
 
     def on_move(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the schema of each account whose policy moves."""
@@ -74,9 +75,14 @@ class Snapshots:
         """Return the newest version heard of."""
         return self._versions.get(schema, 0)
 
-    def known_accounts(self) -> list[AccountRef]:
-        """Return the accounts in the cache; a poll asks for their versions."""
-        return [snapshot.account for snapshot in self._accounts.values()]
+    def also_watch(self, running: Callable[[], Iterable[AccountRef]]) -> None:
+        """Count the accounts of calls that run among the known ones, however long they run."""
+        self._running = running
+
+    def known_accounts(self) -> set[AccountRef]:
+        """Return the accounts that were used lately; a poll asks for their versions."""
+        cached = {snapshot.account for snapshot in self._accounts.fresh_values()}
+        return cached | set(self._running())
 
     async def principal(self, credential: Credential) -> Principal:
         """Return who is calling.
@@ -138,8 +144,13 @@ class _Cache(Generic[K, T]):
         self._entries: OrderedDict[K, _Entry[T]] = OrderedDict()
         self._reading: dict[K, asyncio.Task[_Entry[T]]] = {}
 
-    def values(self) -> list[T]:
-        return [entry.value for entry in self._entries.values() if entry.value is not None]
+    def fresh_values(self) -> list[T]:
+        now = time.monotonic()
+        return [
+            entry.value
+            for entry in self._entries.values()
+            if entry.value is not None and entry.until >= now
+        ]
 
     async def get(
         self, key: K, read: Callable[[], Awaitable[T]], is_current: Callable[[T], bool]

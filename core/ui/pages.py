@@ -15,7 +15,7 @@ from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from core.access.permissions import may
@@ -37,21 +37,12 @@ def page(*, permission: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[V
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not request.user.is_authenticated:
-                return _to_login(request)
-            if request.method not in (*methods, *(("HEAD",) if "GET" in methods else ())):
-                return _wrong_method(request, methods)
-            if not may(request.user, permission):
-                return problem_page(
-                    request,
-                    NotAllowed("Your role does not include this page. Ask an account admin."),
-                )
-            try:
-                return view(request, *args, **kwargs)
-            except NotFound as problem:
-                raise Http404(problem.detail) from None
-            except Problem as problem:
-                return problem_page(request, problem)
+            refusal = _refusal(request, permission, methods)
+            response = refusal or _answer(view, request, *args, **kwargs)
+            # Nothing of an account stays on a shared machine after somebody has signed out.
+            if not response.has_header("Cache-Control"):
+                add_never_cache_headers(response)
+            return response
 
         guarded.permission = permission  # type: ignore[attr-defined]
         guarded.methods = methods  # type: ignore[attr-defined]
@@ -127,6 +118,27 @@ def problems_as_messages(request: HttpRequest, *, done: str = "") -> Iterator[No
     else:
         if done:
             messages.success(request, done)
+
+
+def _refusal(request: HttpRequest, permission: str, methods: Sequence[str]) -> HttpResponse | None:
+    if not request.user.is_authenticated:
+        return _to_login(request)
+    if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
+        return _wrong_method(request, methods)
+    if not may(request.user, permission):
+        return problem_page(
+            request, NotAllowed("Your role does not include this page. Ask an account admin.")
+        )
+    return None
+
+
+def _answer(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    try:
+        return view(request, *args, **kwargs)
+    except NotFound as problem:
+        raise Http404(problem.detail) from None
+    except Problem as problem:
+        return problem_page(request, problem)
 
 
 def _wrong_method(request: HttpRequest, methods: Sequence[str]) -> HttpResponse:

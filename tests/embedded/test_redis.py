@@ -32,7 +32,7 @@ def test_first_start_asks_for_its_password(valkey: Valkey) -> None:
     with stranger, pytest.raises(AuthenticationError):
         stranger.ping()
     assert stat.S_IMODE(valkey.state_file.stat().st_mode) == 0o600
-    assert stat.S_IMODE((valkey.home / "valkey.conf").stat().st_mode) == 0o600
+    assert stat.S_IMODE(valkey.home.stat().st_mode) == 0o700
 
 
 def test_second_start_attaches_in_milliseconds(valkey: Valkey) -> None:

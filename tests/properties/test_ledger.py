@@ -44,7 +44,8 @@ from tests.properties.ledger_model import Model, ModelCap, ModelWallet, NotEnoug
 EXAMPLES = int(os.environ.get("COCKPIT_EXAMPLES", "100"))
 STEPS = 30
 
-CALLERS = ("team", "membership", "other", "direct", "alone")
+# Some more often, so that calls meet.
+CALLERS = ("membership", "membership", "other", "team", "direct", "alone")
 FUNDED = ("organization", "team", "membership", "other", "direct", "alone", "pool")
 CAPS = {"team cap": 60, "key cap": 20}
 
@@ -64,14 +65,14 @@ class Wish:
     is_dispatched: bool
 
 
-charges = integers(0, 60)
+charges = integers(0, 50)
 wishes = builds(
     Wish,
     name=sampled_from(CALLERS),
     amount=integers(0, 40),
     minimum=none() | just(0) | integers(1, 40),
     caps=just([]) | lists(sampled_from(tuple(CAPS)), unique=True),
-    estimate=integers(0, 30),
+    estimate=integers(0, 50),
     is_dispatched=booleans(),
 )
 ENDS = (
@@ -319,7 +320,7 @@ class Beginning:
 
 @pytest.fixture
 def beginning(in_acme: Account) -> Beginning:
-    branch = open_branch(grant=200)
+    branch = open_branch(grant=100, spill_team=True, spill_organization=True, spill_pool=True)
 
     def seat(parent: Wallet | None) -> Wallet:
         return books.create_wallet(book=branch.book, kind=WalletKind.MEMBERSHIP, parent=parent)
@@ -343,10 +344,13 @@ def beginning(in_acme: Account) -> Beginning:
         },
         {name: ModelCap(amount) for name, amount in CAPS.items()},
     )
-    model.grant(200)
-    for name, amount in (("organization", 150), ("team", 90), ("membership", 30), ("pool", 10)):
+    model.grant(100)
+    model.spill = {"team": True, "organization": True, "pool": True}
+    for name, amount in (("organization", 70), ("team", 40), ("membership", 12), ("pool", 8)):
         allocate(wallets[name], amount)
         model.allocate(name, amount)
+    set_overflow(branch.book, 10)
+    model.wallets["overflow"].limit = 10
     subjects = {name: uuid7() for name in CAPS}
     # A cycle's window does not end while the test runs.
     caps = {

@@ -33,7 +33,9 @@ class MoveForm(CockpitForm):
     amount = CreditsField(
         label=gettext_lazy("Credits"),
         help_text=gettext_lazy("For example 250, 12.5 or 1,000."),
-        required=False,
+        error_messages={
+            "required": gettext_lazy("Enter a number of credits, such as 250 or 12.5.")
+        },
     )
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
@@ -43,6 +45,8 @@ class MoveForm(CockpitForm):
     )
     # The same form sent twice moves once.
     nonce = forms.UUIDField(widget=forms.HiddenInput)
+    # Whether there must be an amount depends on the act.
+    use_required_attribute = False
 
     def __init__(self, sent: QueryDict | None, *, has_rule: bool) -> None:
         super().__init__(sent, initial={"nonce": uuid7()})
@@ -56,13 +60,7 @@ class MoveForm(CockpitForm):
         act = self.fields["act"]
         assert isinstance(act, forms.ChoiceField)
         act.choices = choices
-
-    def clean(self) -> dict[str, Any]:
-        values: dict[str, Any] = super().clean() or {}
-        needs_amount = values.get("act") != _REMOVE and "amount" not in self.errors
-        if needs_amount and values.get("amount") is None:
-            self.add_error("amount", _("Enter a number of credits, such as 250 or 12.5."))
-        return values
+        self.fields["amount"].required = self.data.get("act") != _REMOVE
 
     def start_afresh(self) -> None:
         """Give the form a new nonce, so that what is typed can be sent as something new."""

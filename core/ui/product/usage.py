@@ -81,6 +81,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             crumbs=[(_("Usage"), reverse(f"{site.slug}:usage"))],
             event=event,
             facts=_facts(found),
+            cost=f"${event.cost_usd.normalize():f}",
             charges=named_charges(site.product, event.charges),
             charged_hint=f"{format_credits(event.reserved)} were reserved",
             factor_hint=f"× credit factor {event.factor.normalize():f}",

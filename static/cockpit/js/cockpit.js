@@ -414,6 +414,10 @@
 
   const ready = () => {
     start(document);
+    // unfold says by colour alone which page is in view.
+    for (const link of document.querySelectorAll("#nav-sidebar-apps a.active")) {
+      link.setAttribute("aria-current", "page");
+    }
     document.addEventListener("htmx:load", (event) => {
       if (event.target !== document.body) start(event.target);
     });

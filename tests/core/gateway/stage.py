@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from console.models import Membership, VirtualKey
 from console.services.keys import create_key
 from core.access.services import switch_llm_on
 from core.credits.invariants import broken_invariants
-from core.credits.models import Book, Reservation, UsageEvent
+from core.credits.models import Book, Reservation, UsageEvent, Wallet
 from core.credits.selectors import balance_of
 from core.credits.services import allocating
 from core.hierarchy.product import product_named
@@ -47,8 +48,7 @@ class Stage:
         """Return what Mia's wallet has used and has reserved, in micro-credits."""
         wallet_id = self.console_wallet_id if product == "console" else self.copilot_wallet_id
         with in_account(self.account):
-            wallet = Membership._meta.get_field("wallet").related_model.objects.get(pk=wallet_id)
-            balance = balance_of(wallet)
+            balance = balance_of(Wallet.objects.get(pk=wallet_id))
         return balance.used, balance.reserved
 
     def open_holds(self) -> int:
@@ -124,13 +124,11 @@ def set_stage(account: Account, *, api_base: str, names: tuple[str, ...], credit
 def _give_credits(product: str, credits: int) -> UUID:
     seat = seat_of_email(product_named(product), MIA.email)
     tables = product_named(product)
-    place = tables.membership._default_manager.select_related(
-        "wallet", "team__wallet", "organization__wallet"
-    ).get(pk=seat.membership_id)
+    place: Any = tables.membership._default_manager.get(pk=seat.membership_id)
     book = Book.objects.get(product=product)
     allocating.grant_credits(book=book, amount=credits, actor=TESTS, idempotency_key=a_key())
     # Down the line, one after the other: each level pays the next.
-    for wallet in (place.organization.wallet, place.team.wallet, place.wallet):  # type: ignore[attr-defined]
+    for wallet in (place.organization.wallet, place.team.wallet, place.wallet):
         allocating.allocate_credits(
             wallet=wallet, amount=credits, actor=TESTS, idempotency_key=a_key()
         )

@@ -335,7 +335,7 @@ async def test_long_call_renews_its_hold_and_reports_its_cost(
     exchange = client.stream("Hello")
     await exchange.until("word06")
 
-    await gateway._services.settler.beat(list(gateway._calls))
+    await gateway._settler.beat(list(gateway._calls))
 
     await exchange.done()
     [beat] = ledger.beats
@@ -357,7 +357,7 @@ async def test_hundreds_of_streams_need_no_threads(
 
 async def _until_settled(gateway: Gateway) -> None:
     await _until(lambda: gateway.calls == 0)
-    await gateway._services.settler.drain(5)
+    await gateway._settler.drain(5)
 
 
 async def _until(condition: Callable[[], bool]) -> None:

@@ -68,7 +68,7 @@ class Real:
         async with asyncio.timeout(10):
             while self.gateway.calls:  # noqa: ASYNC110  it has no event
                 await asyncio.sleep(0.01)
-        await self.gateway._services.settler.drain(5)
+        await self.gateway._settler.drain(5)
 
 
 @asynccontextmanager

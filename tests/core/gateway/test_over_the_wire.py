@@ -3,6 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -71,7 +72,7 @@ async def test_journey_with_the_official_sdk(
         models = [model.id async for model in client.models.list()]
         assert set(NAMES) <= set(models)
 
-        raw = await client.chat.completions.with_raw_response.create(model="ok", messages=HELLO)  # type: ignore[arg-type]
+        raw = await client.chat.completions.with_raw_response.create(model="ok", messages=HELLO)
         plain = raw.parse()
         assert plain.choices[0].message.content == "".join(upstream.words)
         charged += parse_credits(raw.headers["x-cockpit-credits-charged"])
@@ -79,7 +80,7 @@ async def test_journey_with_the_official_sdk(
         text, usage, ids = "", None, set()
         async for chunk in await client.chat.completions.create(
             model="ok",
-            messages=HELLO,  # type: ignore[arg-type]
+            messages=HELLO,
             stream=True,
             stream_options={"include_usage": True},
         ):
@@ -94,7 +95,7 @@ async def test_journey_with_the_official_sdk(
         called = await client.chat.completions.create(
             model="tools",
             messages=HELLO,
-            tools=[TOOL],  # type: ignore[arg-type,list-item]
+            tools=[TOOL],
         )
         [call] = called.choices[0].message.tool_calls or []
         assert (call.function.name, call.function.arguments) == ("lookup", '{"city": "Oslo"}')
@@ -112,7 +113,7 @@ async def test_journey_with_the_official_sdk(
     assert [event.outcome for event in events] == ["ok"] * 10
     images = sum(event.credits for event in events if event.kind == "image")
     assert sum(event.credits for event in events) == charged + images
-    used = [await _alone(lambda p=p: stage.used(p)) for p in ("console", "copilot")]
+    used = [await _alone(partial(stage.used, name)) for name in ("console", "copilot")]
     assert sum(each for each, _ in used) == charged + images
     assert await _alone(stage.broken) == []
 
@@ -123,7 +124,7 @@ async def test_errors_become_the_sdks_own_exceptions(
     client = sdk(process, stage.key)
 
     async def call(model: str = "ok", **extra: object) -> object:
-        return await client.chat.completions.create(model=model, messages=HELLO, **extra)  # type: ignore[call-overload]
+        return await client.chat.completions.create(model=model, messages=HELLO, **extra)
 
     with pytest.raises(openai.RateLimitError):
         await call("error-429")
@@ -142,7 +143,7 @@ async def test_errors_become_the_sdks_own_exceptions(
     stream = await client.chat.completions.create(
         model="reset-middle",
         messages=HELLO,
-        stream=True,  # type: ignore[arg-type]
+        stream=True,
     )
     with pytest.raises(openai.APIError):
         [chunk async for chunk in stream]
@@ -163,7 +164,7 @@ async def test_client_that_closes_its_connection_is_noticed(
     stream = await sdk(process, stage.key).chat.completions.create(
         model="ok",
         messages=HELLO,
-        stream=True,  # type: ignore[arg-type]
+        stream=True,
     )
     async for chunk in stream:
         if chunk.choices[0].delta.content:
@@ -246,7 +247,7 @@ async def test_log_holds_no_secret(
 ) -> None:
     await _text(process, stage.key)
     with pytest.raises(openai.InternalServerError):
-        await sdk(process, stage.key).chat.completions.create(model="error-500", messages=HELLO)  # type: ignore[arg-type]
+        await sdk(process, stage.key).chat.completions.create(model="error-500", messages=HELLO)
 
     log = process.log()
 
@@ -261,7 +262,7 @@ async def _text(process: GatewayProcess, token: str) -> str:
         model="ok",
         messages=HELLO,
         stream=True,
-        max_tokens=100,  # type: ignore[arg-type]
+        max_tokens=100,
     ):
         text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
     return text

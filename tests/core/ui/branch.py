@@ -1,6 +1,7 @@
 """Acme's branch of one product, Marketing > Content > Mia, and calls by her."""
 
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 from uuid import UUID
 
@@ -77,5 +78,5 @@ def whole(credits: int) -> int:
 
 
 def text_of(response: Any) -> str:
-    """Return what a page says, white space collapsed."""
-    return " ".join(response.content.decode().split())
+    """Return what a page says, white space collapsed and entities resolved."""
+    return " ".join(unescape(response.content.decode()).split())

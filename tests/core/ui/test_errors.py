@@ -89,6 +89,12 @@ def test_a_fault_of_ours_is_answered_without_the_database(path: str, kind: str) 
     assert b"abc-123" in answer.content
 
 
+def test_a_page_is_not_kept_by_browsers(
+    client_for: Callable[..., AccountClient], ada: User, acme: Account
+) -> None:
+    assert "no-store" in client_for(ada, acme).get("/copilot/")["Cache-Control"]
+
+
 def test_a_refusal_inside_a_fragment_is_a_message(
     client_for: Callable[..., AccountClient], mia: User, acme: Account
 ) -> None:

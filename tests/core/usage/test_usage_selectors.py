@@ -12,7 +12,6 @@ from core.credits.models import Label, UsageEvent
 from core.kit.ids import uuid7
 from core.kit.problems import NotFound
 from core.usage import selectors
-from tenants.models import Account
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MIA, THEO, CONTENT = uuid7(), uuid7(), uuid7()

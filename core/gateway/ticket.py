@@ -1,0 +1,97 @@
+"""One call on its way: what came in, and what has been decided about it so far."""
+
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from core.credits.messages import CallContext
+from core.gateway.bodies import Body
+from core.gateway.ports import AccountSnapshot, Llm, Price, Principal
+from core.gateway.snapshots import Credential
+from core.guardrails.verdicts import BoundGuardrail, Verdict
+from core.kit.ids import uuid7
+from core.kit.money import credits_for
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A call; each step of the admission fills in what it finds out."""
+
+    credential: Credential
+    body: Body
+    idempotency_key: str = ""
+    agent_id: UUID | None = None
+    request_id: UUID = field(default_factory=uuid7)
+    started: float = field(default_factory=time.monotonic)
+    created: int = field(default_factory=lambda: int(time.time()))
+    verdicts: tuple[Verdict, ...] = ()
+    input_tokens: int = 0
+    output_limit: int = 0
+    # Set before the ledger is asked: from then on there may be something to give back.
+    may_hold: bool = False
+    held_since: float | None = None
+    _principal: Principal | None = None
+    _snapshot: AccountSnapshot | None = None
+    _llm: Llm | None = None
+
+    @property
+    def principal(self) -> Principal:
+        """Who is calling; known after the first step."""
+        assert self._principal is not None
+        return self._principal
+
+    @property
+    def snapshot(self) -> AccountSnapshot:
+        """What is on; known after the first step."""
+        assert self._snapshot is not None
+        return self._snapshot
+
+    @property
+    def llm(self) -> Llm:
+        """What is called; known after the second step."""
+        assert self._llm is not None
+        return self._llm
+
+    @property
+    def price(self) -> Price:
+        """What is charged; an LLM without a price never gets here."""
+        assert self.llm.price is not None
+        return self.llm.price
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether the caller and the LLM are known, so that an event could be written."""
+        return self._principal is not None and self._snapshot is not None and self._llm is not None
+
+    @property
+    def guardrails(self) -> tuple[BoundGuardrail, ...]:
+        """What applies to the call."""
+        return tuple(self.snapshot.guardrails.get(self.principal.product, ()))
+
+    def identify(self, principal: Principal, snapshot: AccountSnapshot, llm: Llm) -> None:
+        """Take down who calls what."""
+        self._principal, self._snapshot, self._llm = principal, snapshot, llm
+
+    def credits_of(self, cost_usd: Decimal) -> int:
+        """Return a cost in micro-credits of the account."""
+        return credits_for(cost_usd, self.snapshot.credit_factor)
+
+
+def context_of(ticket: Ticket) -> CallContext:
+    """Return who calls what, as the ledger keeps it."""
+    principal = ticket.principal
+    return CallContext(
+        product=principal.product,
+        llm=ticket.llm.name,
+        kind=ticket.llm.kind,
+        user_id=principal.user_id,
+        member_id=principal.member_id,
+        membership_id=principal.membership_id,
+        team_id=principal.team_id,
+        organization_id=principal.organization_id,
+        key_id=principal.key_id,
+        client_id=principal.client_id,
+        agent_id=ticket.agent_id,
+        labels=principal.labels,
+    )

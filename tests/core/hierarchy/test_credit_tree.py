@@ -1,0 +1,139 @@
+"""The tree of credits and the names of wallets, for both products."""
+
+from typing import Any
+
+import pytest
+
+from core.credits.models import Wallet
+from core.hierarchy import services as hierarchy
+from core.hierarchy.credit_tree import Holding, credit_tree, own_holdings
+from core.hierarchy.product import Product
+from core.hierarchy.wallets import last_movements, wallet_labels
+from tenants.models import Account
+from tests.cast import TESTS
+from tests.core.ui.branch import ProductBranch, branch_of, whole
+from tests.factories.credits import allocate, hold, top_up
+
+
+@pytest.fixture
+def branch(in_acme: Account, product: Product) -> ProductBranch:
+    """600 credits for Marketing, of those 400 for Content."""
+    return branch_of(product)
+
+
+def row_of(branch: ProductBranch, label: str) -> Holding:
+    rows = credit_tree(branch.product, open_id=branch.team.pk).rows
+    return next(row for row in rows if row.label == label)
+
+
+def test_what_a_node_got_is_given_on_used_held_or_free(branch: ProductBranch) -> None:
+    allocate(branch.place.wallet, whole(100))
+    top_up(branch.team.wallet, whole(5))
+    branch.call(whole(30))
+    hold(branch.place.wallet, whole(10))
+
+    organization, team, mia = (
+        row_of(branch, label) for label in ("Marketing", "Content", "Mia Member")
+    )
+
+    assert (organization.allocated, organization.given_on, organization.free) == (
+        600_000_000,
+        405_000_000,
+        195_000_000,
+    )
+    assert (team.allocated, team.given_on, team.free, team.rule) == (
+        405_000_000,
+        100_000_000,
+        305_000_000,
+        400_000_000,
+    )
+    assert (mia.allocated, mia.used, mia.reserved, mia.free) == (
+        100_000_000,
+        30_000_000,
+        10_000_000,
+        60_000_000,
+    )
+
+
+def test_a_row_without_a_rule_names_the_nearest_that_has_one(branch: ProductBranch) -> None:
+    assert row_of(branch, "Mia Member").inherits_from == "Content"
+    assert row_of(branch, "Content").inherits_from == ""
+
+
+def test_a_rule_of_zero_is_an_own_allocation(branch: ProductBranch) -> None:
+    allocate(branch.place.wallet, 0)
+
+    mia = row_of(branch, "Mia Member")
+
+    assert (mia.rule, mia.inherits_from) == (0, "")
+
+
+def test_the_figures_leave_overflow_out_of_what_is_left(branch: ProductBranch) -> None:
+    branch.call(whole(30))
+
+    figures = credit_tree(branch.product).figures
+
+    assert (figures.granted, figures.used, figures.left) == (
+        1_000_000_000,
+        30_000_000,
+        970_000_000,
+    )
+
+
+def test_an_archived_team_shows_for_as_long_as_it_holds_credits(branch: ProductBranch) -> None:
+    for name in ("Empty", "Full"):
+        team = hierarchy.create_team(
+            product=branch.product, organization=branch.organization, name=name, actor=TESTS
+        )
+        if name == "Full":
+            allocate(team.wallet, whole(10))
+        type(team).objects.filter(pk=team.pk).update(archived_at=team.created_at)  # type: ignore[attr-defined]
+
+    rows = {row.label: row.is_archived for row in credit_tree(branch.product).rows}
+
+    assert rows == {"Marketing": False, "Content": False, "Full": True}
+
+
+def test_members_of_an_organization_stand_below_it(branch: ProductBranch) -> None:
+    rows = credit_tree(branch.product, open_id=branch.organization.pk).rows
+
+    assert [(row.label, row.depth) for row in rows] == [
+        ("Marketing", 0),
+        ("Olga Organizer", 1),
+        ("Content", 1),
+    ]
+
+
+def test_a_member_has_a_wallet_in_each_place(branch: ProductBranch) -> None:
+    top_up(branch.place.wallet, whole(2))
+
+    held = own_holdings(branch.product, branch.member)
+
+    assert [(row.label, row.free) for row in held] == [("Content", 2_000_000), ("global", 0)]
+
+
+def test_wallets_are_called_like_their_nodes(
+    branch: ProductBranch, django_assert_num_queries: Any
+) -> None:
+    wallets = list(Wallet.objects.filter(book=branch.book))
+
+    with django_assert_num_queries(3):
+        labels = wallet_labels(branch.product, wallets)
+
+    assert labels[branch.pool.pk] == "Pool"
+    assert labels[branch.organization.wallet_id] == "Marketing"
+    assert labels[branch.team.wallet_id] == "Content"
+    assert labels[branch.place.wallet_id] == "Mia Member in Content"
+
+
+def test_the_movements_of_many_wallets_take_four_queries(
+    branch: ProductBranch, django_assert_num_queries: Any
+) -> None:
+    for place in branch.product.membership._default_manager.select_related("wallet__book"):
+        if place.wallet.parent_id:
+            top_up(place.wallet, whole(1))
+
+    with django_assert_num_queries(4):
+        movements = last_movements(branch.product, branch.book)
+
+    assert {move.destination for move in movements} >= {"Content", "Mia Member in Content"}
