@@ -41,7 +41,7 @@ def main() -> None:
     with only_one():
         wanted = {name: digest_of(ROOT / name) for name in files}
         installed = read_stamp()
-        if wanted.items() <= installed.items():
+        if PYTHON.exists() and wanted.items() <= installed.items():
             return
         began = time.monotonic()
         check_disk()
@@ -55,14 +55,14 @@ def main() -> None:
 
 def make_venv() -> None:
     """Create .venv, also in place of one that does not work."""
+    if works(PYTHON, "-c", "import pip"):
+        return
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         version = "{}.{}".format(*sys.version_info)
         stop(
             f"{sys.executable} cannot make virtual environments, because its `venv` module is not "
             f"complete. On Debian or Ubuntu: apt install python{version}-venv"
         )
-    if works(PYTHON, "-c", "import pip"):
-        return
     if sys.version_info[:2] > NEWEST_TRIED:
         say("This Python is newer than 3.13, the last one tried with Cockpit. Going on with it.")
     say(f"Creating .venv with Python {sys.version.split()[0]} ...")

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from core.kit.money import Microcredits, format_credits, parse_credits
+from core.kit.problems import Problem
 
 OK = 200
 UNPROCESSABLE = 422
@@ -52,3 +53,13 @@ class CreditsField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         """Show a stored amount as people would type it."""
         return format_credits(value) if isinstance(value, int) else value
+
+
+def add_problem(form: Any, problem: Problem) -> None:
+    """Show a problem on the fields that it names, or above the form."""
+    for error in problem.extensions.get("errors", ()):
+        field = str(error["pointer"]).strip("/").split("/")[0]
+        if field in form.fields:
+            form.add_error(field, error["detail"])
+    if not form.errors:
+        form.add_error(None, problem.detail)

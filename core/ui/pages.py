@@ -21,7 +21,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from core.access.permissions import may
 from core.kit.problems import NotAllowed, NotFound, Problem
 from core.tenancy.context import in_account_schema
-from core.ui.admin import add_problem
+from core.ui.forms import add_problem
 from core.ui.sites import account_site, super_site
 
 View = Callable[..., HttpResponse]

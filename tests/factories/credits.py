@@ -162,3 +162,36 @@ def balance(wallet: Wallet) -> Balance:
 def a_key() -> str:
     """Return an idempotency key that nobody has used."""
     return str(uuid7())
+
+
+def fill(
+    branch: Branch,
+    *,
+    membership: int = 0,
+    team: int = 0,
+    organization: int = 0,
+    pool: int | None = None,
+    overflow: int = 0,
+) -> None:
+    """Give every wallet that is named an own allocation, and this much of it to itself."""
+    allocate(branch.organization, 900)
+    allocate(branch.team, 500)
+    allocate(branch.membership, membership)
+    leave(branch.team, team)
+    leave(branch.organization, organization)
+    if pool is not None:
+        allocating.allocate_to_pool(
+            book=branch.book, amount=pool, actor=TESTS, idempotency_key=a_key()
+        )
+    set_overflow(branch.book, overflow)
+
+
+def leave(wallet: Wallet, amount: int) -> None:
+    """Send all but `amount` of a wallet's free credits back up."""
+    allocating.reclaim_credits(
+        wallet=wallet, amount=free_in(wallet) - amount, actor=TESTS, idempotency_key=a_key()
+    )
+
+
+def sources(answer: ReserveAnswer) -> list[tuple[str, int]]:
+    return [(source.kind, source.amount) for source in answer.sources]

@@ -13,12 +13,22 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
+    initialize,
     invariant,
     multiple,
     rule,
     run_state_machine_as_test,
 )
-from hypothesis.strategies import booleans, builds, integers, just, lists, none, sampled_from
+from hypothesis.strategies import (
+    booleans,
+    builds,
+    integers,
+    just,
+    lists,
+    none,
+    sampled_from,
+    tuples,
+)
 
 from core.credits import charging
 from core.credits.errors import InsufficientCredits
@@ -108,6 +118,18 @@ class LedgerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self.atomic.__exit__(None, None, None)
+
+    @initialize(
+        limit=integers(0, 20),
+        spill=just((False, False, False)) | tuples(booleans(), booleans(), booleans()),
+        inheriting=lists(sampled_from(("team", "membership", "organization")), unique=True),
+    )
+    def begin_differently(
+        self, limit: int, spill: tuple[bool, bool, bool], inheriting: list[str]
+    ) -> None:
+        self.change_the_settings(limit, *spill)
+        for name in inheriting:
+            self.end_an_allocation(name, is_zero=False)
 
     # -- acts --------------------------------------------------------------------------------------
 
@@ -320,7 +342,7 @@ class Beginning:
 
 @pytest.fixture
 def beginning(in_acme: Account) -> Beginning:
-    branch = open_branch(grant=100, spill_team=True, spill_organization=True, spill_pool=True)
+    branch = open_branch(grant=100)
 
     def seat(parent: Wallet | None) -> Wallet:
         return books.create_wallet(book=branch.book, kind=WalletKind.MEMBERSHIP, parent=parent)
@@ -345,12 +367,9 @@ def beginning(in_acme: Account) -> Beginning:
         {name: ModelCap(amount) for name, amount in CAPS.items()},
     )
     model.grant(100)
-    model.spill = {"team": True, "organization": True, "pool": True}
     for name, amount in (("organization", 70), ("team", 40), ("membership", 12), ("pool", 8)):
         allocate(wallets[name], amount)
         model.allocate(name, amount)
-    set_overflow(branch.book, 10)
-    model.wallets["overflow"].limit = 10
     subjects = {name: uuid7() for name in CAPS}
     # A cycle's window does not end while the test runs.
     caps = {

@@ -11,7 +11,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _, ngettext
 
-from core.access.permissions import may
 from core.hierarchy import selectors
 from core.hierarchy.product import Product
 from core.kit.clock import now
@@ -44,11 +43,6 @@ class HierarchyAdmin(CockpitModelAdmin):
     """What the three lists share. A row's own page is one of ours, at the admin's address."""
 
     product: ClassVar[Product]
-    icon: ClassVar[str]
-    add_label: ClassVar[Any]
-    empty_title: ClassVar[Any]
-    empty_text: ClassVar[Any]
-    list_filter_sheet = False
 
     def own_urls(self) -> list[URLPattern]:
         """Return the routes of the rows' own pages."""
@@ -59,9 +53,6 @@ class HierarchyAdmin(CockpitModelAdmin):
         # is deleted, and the audit log is the history.
         name = f"{self.opts.app_label}_{self.opts.model_name}_changelist"
         return [*self.own_urls(), *(route for route in super().get_urls() if route.name == name)]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, self.manage_permission)
 
     @display(description=_("created"), ordering="created_at")
     def created(self, row: Any) -> SafeString | str:

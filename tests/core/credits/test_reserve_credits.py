@@ -6,15 +6,14 @@ import pytest
 
 from core.credits.errors import (
     AccountSuspended,
-    CapReached,
     DuplicateRequest,
     IdempotencyMismatch,
     InsufficientCredits,
     PolicyChanged,
     problem_of,
 )
-from core.credits.messages import ReserveAnswer, Source
-from core.credits.models import CapCounter, Reservation, Wallet, WalletKind
+from core.credits.messages import Source
+from core.credits.models import Reservation, WalletKind
 from core.credits.selectors import payers_of, spendable
 from core.credits.services import allocating, books
 from core.kit.ids import uuid7
@@ -26,49 +25,16 @@ from tests.factories.credits import (
     allocate,
     cap,
     figures,
+    fill,
     free_in,
     hold,
     reserve,
     reserve_request,
-    set_overflow,
     settle,
+    sources,
     spend,
     top_up,
 )
-
-
-def fill(
-    branch: Branch,
-    *,
-    membership: int = 0,
-    team: int = 0,
-    organization: int = 0,
-    pool: int | None = None,
-    overflow: int = 0,
-) -> None:
-    """Give every wallet that is named an own allocation, and this much of it to itself."""
-    allocate(branch.organization, 900)
-    allocate(branch.team, 500)
-    allocate(branch.membership, membership)
-    leave(branch.team, team)
-    leave(branch.organization, organization)
-    if pool is not None:
-        allocating.allocate_to_pool(
-            book=branch.book, amount=pool, actor=TESTS, idempotency_key=a_key()
-        )
-    set_overflow(branch.book, overflow)
-
-
-def leave(wallet: Wallet, amount: int) -> None:
-    """Send all but `amount` of a wallet's free credits back up."""
-    allocating.reclaim_credits(
-        wallet=wallet, amount=free_in(wallet) - amount, actor=TESTS, idempotency_key=a_key()
-    )
-
-
-def sources(answer: ReserveAnswer) -> list[tuple[str, int]]:
-    return [(source.kind, source.amount) for source in answer.sources]
-
 
 # -- the order -------------------------------------------------------------------------------------
 
@@ -345,95 +311,6 @@ def test_a_reservation_is_no_problem(branch: Branch) -> None:
 def test_a_book_wallet_makes_no_calls(branch: Branch) -> None:
     with pytest.raises(Exception, match="does not spend"):
         reserve(branch.pool, 1)
-
-
-# -- caps ------------------------------------------------------------------------------------------
-
-
-def test_a_cap_counts_all_spending_below_its_subject(spilling: Branch) -> None:
-    fill(spilling, membership=10, team=200)
-    subject = uuid7()
-    cap(spilling.book, subject, 50)
-    hold(spilling.membership, 40, cap_subjects=(subject,))
-
-    answer = reserve(spilling.membership, 11, cap_subjects=(subject,))
-
-    assert (answer.outcome, answer.asked, answer.free) == ("capped", 11, 10)
-    assert answer.cap_subject == subject
-    assert isinstance(problem_of(answer), CapReached)
-
-
-def test_a_cap_of_somebody_else_does_not_count(branch: Branch) -> None:
-    fill(branch, membership=100)
-    cap(branch.book, uuid7(), 1)
-
-    assert reserve(branch.membership, 90, cap_subjects=(uuid7(),)).outcome == "reserved"
-
-
-def test_a_call_shrinks_to_what_a_cap_leaves(spilling: Branch) -> None:
-    fill(spilling, membership=10, team=20, organization=30)
-    subject = uuid7()
-    cap(spilling.book, subject, 15)
-
-    answer = reserve(spilling.membership, 60, minimum=1, cap_subjects=(subject,))
-
-    assert sources(answer) == [("membership", 10), ("team", 5)]
-    assert figures(spilling.organization)[2] == 0
-
-
-def test_the_strictest_of_several_caps_is_reported(branch: Branch) -> None:
-    fill(branch, membership=100)
-    loose, strict = uuid7(), uuid7()
-    cap(branch.book, loose, 50)
-    cap(branch.book, strict, 20, window="month")
-
-    answer = reserve(branch.membership, 60, cap_subjects=(loose, strict))
-
-    assert (answer.cap_subject, answer.free) == (strict, 20)
-
-
-def test_an_empty_wallet_is_reported_before_a_looser_cap(branch: Branch) -> None:
-    fill(branch, membership=10)
-    subject = uuid7()
-    cap(branch.book, subject, 50)
-
-    assert reserve(branch.membership, 60, cap_subjects=(subject,)).outcome == "insufficient"
-
-
-@pytest.mark.parametrize("window", ["day", "week", "month", "cycle"])
-def test_a_cap_counts_in_its_window(branch: Branch, window: str) -> None:
-    fill(branch, membership=100)
-    subject = uuid7()
-    found = cap(branch.book, subject, 50, window=window)
-
-    hold(branch.membership, 30, cap_subjects=(subject,))
-
-    counter = CapCounter.objects.get(cap=found)
-    assert (counter.reserved, counter.used) == (30, 0)
-
-
-def test_a_window_of_a_day_begins_at_midnight_where_the_book_is(branch: Branch) -> None:
-    fill(branch, membership=100)
-    branch.book.time_zone = "Asia/Kathmandu"
-    branch.book.save()
-    subject = uuid7()
-    cap(branch.book, subject, 50)
-
-    hold(branch.membership, 30, cap_subjects=(subject,))
-
-    start = CapCounter.objects.get().window_start
-    assert (start.hour, start.minute) == (18, 15)
-
-
-def test_used_up_caps_admit_nothing(branch: Branch) -> None:
-    fill(branch, membership=100)
-    subject = uuid7()
-    cap(branch.book, subject, 50)
-    settle(hold(branch.membership, 50, cap_subjects=(subject,)), 60)
-
-    answer = reserve(branch.membership, 1, minimum=1, cap_subjects=(subject,))
-
-    assert (answer.outcome, answer.free) == ("capped", 0)
 
 
 # -- policy ----------------------------------------------------------------------------------------

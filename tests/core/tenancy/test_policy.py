@@ -1,5 +1,8 @@
 """The policy version: in Postgres for decisions, pushed so that everybody hears of it soon."""
 
+import time
+from typing import Any
+
 import pytest
 from django.db import transaction
 from redis import Redis
@@ -49,17 +52,23 @@ def test_a_bump_is_told_once_it_is_committed(
 ) -> None:
     with redis.pubsub(ignore_subscribe_messages=True) as listener:  # type: ignore[no-untyped-call]
         listener.subscribe(CHANNEL)
-        listener.get_message(timeout=1)
 
         with in_account(acme), transaction.atomic():
             version = bump_policy()
-            early = listener.get_message(timeout=0.05)
+            early = _heard(listener, acme)
 
-        message = listener.get_message(timeout=1)
+        assert early == []
+        assert _heard(listener, acme) == [f"{acme.schema_name}:{version}"]
 
-    assert early is None
-    assert message is not None
-    assert message["data"].decode() == f"{acme.schema_name}:{version}"
+
+def _heard(listener: Any, account: Account) -> list[str]:
+    """Return what was told about an account; other test processes share the channel."""
+    heard = []
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        if message := listener.get_message(timeout=0.05):
+            heard.append(message["data"].decode())
+    return [text for text in heard if text.startswith(account.schema_name)]
 
 
 def test_without_redis_a_bump_still_counts(

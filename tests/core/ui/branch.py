@@ -56,7 +56,8 @@ def branch_of(product: Product, *, grant: int = 1000) -> ProductBranch:
     """Grant whole credits: 600 for Marketing, of those 400 for Content; nothing spills."""
     book = book_of(product.slug)
     team: Any = product.team._default_manager.get(name=TEAM)
-    places: Any = product.membership._default_manager.select_related("member__user", "wallet__book")
+    memberships: Any = product.membership._default_manager
+    places = memberships.select_related("member__user", "wallet__book")
     branch = ProductBranch(
         product,
         book,

@@ -126,7 +126,7 @@ def test_filters_narrow_every_figure() -> None:
     event(20, llm="gpt-5-mini", team_id=CONTENT)
     event(40, llm="gpt-5")
 
-    narrowed = {"llm": "gpt-5", "team_id": CONTENT}
+    narrowed: dict[str, Any] = {"llm": "gpt-5", "team_id": CONTENT}
 
     assert selectors.totals("copilot", since=SINCE, **narrowed).credits == 10
     assert [row.credits for row in selectors.totals_by("copilot", "llm", since=SINCE, **narrowed)]
