@@ -16,7 +16,7 @@ from tests.journeys.installation import Installation
 def installation() -> Iterator[Installation]:
     """Cockpit as `make run` starts it, with the demo."""
     # Below /var/tmp, so that an unprivileged database server reaches it also when root runs this.
-    folder = Path("/var/tmp") / f"cockpit-journeys-{os.getpid()}"  # noqa: S108
+    folder = Path("/var/tmp") / f"cockpit-journeys-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     running = installations.start(folder)
     yield running

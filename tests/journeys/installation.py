@@ -1,4 +1,4 @@
-"""A whole installation for the journeys: the same processes as `make run`, on servers of its own."""
+"""A whole installation for the journeys: what `make run` starts, on servers of its own."""
 
 import json
 import os
@@ -130,7 +130,7 @@ class Installation:
         """Kill the database's first process; the supervisor brings it back."""
         pidfile = next(
             path
-            for path in (self.folder, Path("/var/tmp"))  # noqa: S108  where root's data may be
+            for path in (self.folder, Path("/var/tmp"))
             for path in path.glob("**/postmaster.pid")
         )
         os.kill(int(pidfile.read_text().split()[0]), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Money under load and in crashes: only what is affordable runs, nothing is lost or charged twice."""
+"""Money under load and in crashes: only the affordable runs, nothing is lost or charged twice."""
 
 import time
 from collections import Counter

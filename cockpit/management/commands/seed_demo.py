@@ -16,5 +16,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("Set COCKPIT_DEMO=1: the demo never goes into a real installation.")
-        seed(lambda sentence: self.stdout.write(sentence))
+        seed(self.stdout.write)
         self.stdout.write(f"Demo: ready; who to log in as is in {demo_file().name}")
