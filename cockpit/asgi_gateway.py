@@ -38,6 +38,7 @@ def allows_origin(origin: str, slug: str | None) -> bool:
 async def open_gateway() -> AsyncIterator[Gateway]:
     """Yield the gateway on a ledger pool of its own."""
     size = env.number("COCKPIT_LEDGER_POOL", 8, low=1, high=200)
+    upstream = LiteLlm()
     async with ledger_pool(settings.DATABASE_URL, size=size) as pool:
 
         async def ping() -> bool:
@@ -45,14 +46,17 @@ async def open_gateway() -> AsyncIterator[Gateway]:
                 await connection.execute("SELECT 1")
             return True
 
-        yield Gateway(
-            directory=PostgresDirectory(),
-            ledger=LedgerLane(pool),
-            upstream=LiteLlm(),
-            ping=ping,
-            settings=GATEWAY_SETTINGS,
-            redis_url=settings.REDIS_URL,
-        )
+        try:
+            yield Gateway(
+                directory=PostgresDirectory(),
+                ledger=LedgerLane(pool),
+                upstream=upstream,
+                ping=ping,
+                settings=GATEWAY_SETTINGS,
+                redis_url=settings.REDIS_URL,
+            )
+        finally:
+            await upstream.close()
 
 
 GATEWAY_SETTINGS = GatewaySettings(allows_origin=allows_origin)

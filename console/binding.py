@@ -38,6 +38,7 @@ def principal_for_key(account: AccountRef, token: str) -> Principal:
         account=account,
         policy_version=version,
         key_id=key.pk,
+        key_name=key.name,
         expires_at=key.expires_at,
     )
 

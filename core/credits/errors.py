@@ -1,5 +1,7 @@
 """What the world may do to a ledger, as problems."""
 
+from typing import assert_never
+
 from core.credits.messages import ReserveAnswer
 from core.credits.models import Balance, WalletKind
 from core.kit.money import format_credits
@@ -84,8 +86,10 @@ def problem_of(answer: ReserveAnswer) -> Problem | None:
     Amounts in extensions are decimal strings in credits.
     """
     asked, available = format_credits(answer.asked), format_credits(answer.free)
-    problem: Problem | None = None
+    problem: Problem
     match answer.outcome:
+        case "reserved":
+            return None
         case "insufficient":
             problem = InsufficientCredits(
                 f"This call may cost {asked} credits; {available} are free.",
@@ -109,6 +113,6 @@ def problem_of(answer: ReserveAnswer) -> Problem | None:
             problem = DuplicateRequest(state=answer.state)
         case "mismatch":
             problem = IdempotencyMismatch()
-        case "reserved":
-            pass
+        case unknown:
+            assert_never(unknown)
     return problem

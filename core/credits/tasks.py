@@ -8,7 +8,7 @@ from core.tenancy.jobs import account_job, fan_out, platform_job
 log = structlog.get_logger(__name__)
 
 # One job leaves the worker to others after this many batches; the next tick goes on.
-_MAX_BATCHES = 50
+MAX_BATCHES = 50
 
 
 @platform_job(name="platform.sweep_reservations")
@@ -20,8 +20,8 @@ def sweep_all_accounts() -> int:
 @account_job(name="credits.sweep_reservations")
 def sweep_reservations() -> None:
     """End the holds of calls that were not settled in time."""
-    for _ in range(_MAX_BATCHES):
-        answer = charging.sweep()
+    for _ in range(MAX_BATCHES):
+        answer = charging.sweep(limit=charging.SWEEP_BATCH)
         if answer.total:
             log.info(
                 "reservations_swept",

@@ -17,10 +17,12 @@ def principal_at(
     account: AccountRef,
     policy_version: int,
     key_id: UUID | None = None,
+    key_name: str = "",
     client_app_id: UUID | None = None,
     expires_at: datetime | None = None,
 ) -> Principal:
     """Return the principal that calls from a seat. Every cap on its path holds, the key's first."""
+    names = {**seat.names, **({key_id: key_name} if key_id is not None else {})}
     return Principal(
         account=account,
         product=seat.product,
@@ -33,6 +35,7 @@ def principal_at(
         key_id=key_id,
         client_id=client_app_id,
         label=seat.label,
+        labels={str(subject): name for subject, name in names.items()},
         cap_subjects=(*((key_id,) if key_id is not None else ()), *seat.path),
         policy_version=policy_version,
         expires_at=expires_at,

@@ -119,6 +119,10 @@ class LiteLlm:
         except Exception as error:  # noqa: BLE001
             raise problem_of_upstream(error, llm.deployment) from None
 
+    async def close(self) -> None:
+        """Close the connections to providers."""
+        await litellm.close_litellm_async_clients()
+
     def _router(self, account: AccountRef, llm: Llm) -> Any:
         key = (account.id, llm.name, llm.deployment)
         router = self._routers.get(key)

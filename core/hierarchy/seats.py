@@ -1,6 +1,7 @@
 """The place that a call acts from: what both products' bindings make a principal of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,8 @@ class Seat:
     team_id: UUID | None
     organization_id: UUID
     global_id: UUID
+    # What member, team and organization are called now; a usage event keeps it.
+    names: Mapping[UUID, str] = field(default_factory=dict)
 
     @property
     def path(self) -> tuple[UUID, ...]:
@@ -114,4 +117,9 @@ def _seat_at(product: Product, place: Any) -> Seat:
         team_id=place.team_id,
         organization_id=place.organization_id,
         global_id=everyone.values_list("pk", flat=True).get(),
+        names={
+            node.pk: str(node)
+            for node in (place.member, place.team, place.organization)
+            if node is not None
+        },
     )

@@ -59,6 +59,12 @@ def test_a_key_is_its_members_place(acme: Account, mia: User, key: NewKey) -> No
         organization_id=seat.organization_id,
         key_id=key.key.pk,
         label="Mia Member",
+        labels={
+            str(seat.member_id): "Mia Member",
+            str(seat.team_id): "Content",
+            str(seat.organization_id): "Marketing",
+            str(key.key.pk): "laptop",
+        },
         cap_subjects=(key.key.pk, *seat.path),
         policy_version=version,
     )

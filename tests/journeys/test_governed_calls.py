@@ -36,6 +36,7 @@ def test_a_developers_call_is_answered_charged_and_shown(
     page = ada.get(f"/console/usage/calls/{event['id']}/")
     assert page.status_code == 200
     assert headers["x-cockpit-credits-charged"] in page.text
+    assert all(name in page.text for name in ("Mia Torres", "Platform API", "Demo key"))
 
 
 def test_a_developers_stream_is_charged_like_a_plain_call(

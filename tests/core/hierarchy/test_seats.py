@@ -59,6 +59,11 @@ def test_a_call_acts_from_the_primary_place(in_acme: Account, mia: User, product
         team_id=team_of(product).pk,
         organization_id=organization_of(product).pk,
         global_id=organization_of(product, "global").pk,
+        names={
+            member_of(product, mia).pk: "Mia Member",
+            team_of(product).pk: team_of(product).name,
+            organization_of(product).pk: organization_of(product).name,
+        },
     )
     assert seat_of_email(product, "MIA@acme.example") == seat
     assert seat_of_membership(product, place.pk) == seat
