@@ -136,9 +136,9 @@ def settle(request_id: UUID, charge: int, **fields: Any) -> SettleAnswer:
     return charging.settle(SettleRequest(request_id=request_id, **given))
 
 
-def spend(wallet: Wallet, amount: int) -> UUID:
+def spend(wallet: Wallet, amount: int, **fields: Any) -> UUID:
     """Make a call that costs exactly what was held."""
-    request_id = hold(wallet, amount)
+    request_id = hold(wallet, amount, **fields)
     assert settle(request_id, amount).outcome == "settled"
     return request_id
 

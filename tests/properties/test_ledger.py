@@ -75,25 +75,37 @@ class Wish:
     is_dispatched: bool
 
 
+@dataclass(frozen=True)
+class Story:
+    """A call, and how it ends."""
+
+    wish: Wish
+    ends: str
+    charge: int
+    again: int
+
+
+ENDS = (
+    "settled",
+    "settled, settled again",
+    "released, settled",
+    "swept, settled",
+    "dispatched, swept",
+    "dispatched, swept, settled",
+    "dispatched, swept, settled, settled again",
+)
+
 charges = integers(0, 50)
 wishes = builds(
     Wish,
     name=sampled_from(CALLERS),
-    amount=integers(0, 40),
-    minimum=none() | just(0) | integers(1, 40),
+    amount=integers(0, 30),
+    minimum=none() | just(0) | integers(1, 30),
     caps=just([]) | lists(sampled_from(tuple(CAPS)), unique=True),
     estimate=integers(0, 50),
     is_dispatched=booleans(),
 )
-ENDS = (
-    "settled",
-    "settled, settled again",
-    "released",
-    "released, settled",
-    "swept",
-    "swept, settled",
-    "swept, settled, settled again",
-)
+stories = builds(Story, wish=wishes, ends=sampled_from(ENDS), charge=charges, again=charges)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -203,23 +215,32 @@ class LedgerMachine(RuleBasedStateMachine):
     def reserve(self, wish: "Wish") -> Any:
         return self._reserve(wish) or multiple()
 
-    @rule(target=calls, wish=wishes, ends=sampled_from(ENDS), charge=charges, again=charges)
-    def go_through_a_call(self, wish: "Wish", ends: str, charge: int, again: int) -> Any:
-        """Reserve a call and end it at once, one way or another; late settlements are rare else."""
-        call = self._reserve(wish)
-        if call is None:
-            return multiple()
-        for end in ends.split(", "):
+    @rule(target=calls, stories=lists(stories, min_size=1, max_size=3))
+    def go_through_calls(self, stories: list["Story"]) -> Any:
+        """Reserve calls and end them at once, in all the ways that are rare otherwise."""
+        found = []
+        for story in stories:
+            call = self._reserve(story.wish)
+            if call is not None:
+                found.append(call)
+                self._end(call, story)
+            self.every_balance_is_the_models()
+            self.nothing_is_broken()
+        return multiple(*found)
+
+    def _end(self, call: UUID, story: "Story") -> None:
+        for end in story.ends.split(", "):
             match end:
+                case "dispatched":
+                    self.dispatch(call)
                 case "swept":
                     self.sweep([call])
                 case "released":
                     self.release(call)
                 case "settled":
-                    self.settle(call, charge)
+                    self.settle(call, story.charge)
                 case "settled again":
-                    self.settle(call, again)
-        return call
+                    self.settle(call, story.again)
 
     def _reserve(self, wish: "Wish") -> UUID | None:
         request = reserve_request(
@@ -250,14 +271,19 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {self.names[one.wallet_id]: one.amount for one in answer.sources} == call.sources
         return request.request_id
 
-    @rule(call=calls)
+    @rule(call=calls, reported=none() | integers(0, 20))
+    def keep_running(self, call: UUID, reported: int | None) -> None:
+        if reported is None:
+            self.dispatch(call)
+        else:
+            self.report(call, reported)
+
     def dispatch(self, call: UUID) -> None:
         is_open = self.model.calls[call].state == "open"
         self.model.calls[call].is_dispatched |= is_open
 
         assert charging.dispatch(call) is is_open
 
-    @rule(call=calls, reported=integers(0, 20))
     def report(self, call: UUID, reported: int) -> None:
         found = self.model.calls[call]
         if found.state == "open":
@@ -269,7 +295,13 @@ class LedgerMachine(RuleBasedStateMachine):
 
         assert answer is (found.state == "open")
 
-    @rule(call=calls, charge=charges)
+    @rule(call=calls, charge=none() | charges)
+    def end(self, call: UUID, charge: int | None) -> None:
+        if charge is None:
+            self.release(call)
+        else:
+            self.settle(call, charge)
+
     def settle(self, call: UUID, charge: int) -> None:
         before = self.model.calls[call].charge
         expected = self.model.settle(call, charge)
@@ -281,7 +313,6 @@ class LedgerMachine(RuleBasedStateMachine):
             changed = self.model.calls[call].charge - before
             assert sum(one.amount for one in answer.charges) == changed
 
-    @rule(call=calls)
     def release(self, call: UUID) -> None:
         assert charging.release(call) is self.model.release(call)
 

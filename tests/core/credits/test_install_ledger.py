@@ -7,11 +7,12 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from core.credits import charging
-from core.credits.install import install_ledger
+from core.credits.install import install_after_migrations, install_ledger
+from core.credits.invariants import broken_invariants
 from core.credits.messages import HeartbeatRequest
 from core.kit.ids import uuid7
 from core.tenancy.append_only import purging
-from core.tenancy.context import TEMPLATE_SCHEMA, current_schema, in_account, in_template
+from core.tenancy.context import TEMPLATE_SCHEMA, current_schema, in_account, in_public, in_template
 from tenants.models import Account
 from tests.factories.credits import (
     Branch,
@@ -97,6 +98,29 @@ def test_installing_again_keeps_what_is_there(branch: Branch) -> None:
 
     spend(branch.organization, 40)
     assert figures(branch.organization) == (100, 40, 0)
+
+
+def test_migrations_bring_the_functions_up_to_date(branch: Branch) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("DROP FUNCTION ledger_verify()")
+        cursor.execute("ALTER TABLE credits_balance RESET (fillfactor)")
+
+    install_after_migrations(plan=[])
+
+    assert broken_invariants() == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE oid = 'credits_balance'::regclass")
+        assert "fillfactor=50" in cursor.fetchone()[0]
+
+
+def test_the_public_schema_gets_no_ledger(db: None) -> None:
+    with in_public():
+        install_after_migrations(plan=[])
+
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT to_regproc('public.ledger_reserve')")
+            assert cursor.fetchone() == (None,)
 
 
 def test_functions_name_no_other_schema(in_acme: Account) -> None:

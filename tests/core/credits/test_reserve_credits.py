@@ -111,6 +111,15 @@ def test_without_a_rule_a_call_draws_on_the_nearest_ancestor_with_one(branch: Br
     assert answer.wallet_id == branch.team.pk
 
 
+def test_what_stands_above_the_one_that_pays_needs_the_switch(branch: Branch) -> None:
+    allocate(branch.organization, 100)
+    allocate(branch.team, 50)
+
+    answer = reserve(branch.membership, 51)
+
+    assert (answer.outcome, answer.free) == ("insufficient", 50)
+
+
 def test_inheritance_skips_a_level_without_a_rule(branch: Branch) -> None:
     allocate(branch.organization, 100)
 

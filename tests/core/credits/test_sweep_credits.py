@@ -11,6 +11,7 @@ from core.credits.messages import Charge, HeartbeatRequest, SweepAnswer
 from core.credits.models import CapCounter, Reservation, UsageEvent
 from core.credits.selectors import balance_of, health
 from core.kit.ids import uuid7
+from tenants.models import Account
 from tests.factories.credits import (
     Branch,
     allocate,
@@ -222,8 +223,26 @@ def test_the_job_sweeps_until_nothing_is_left(member: Branch) -> None:
         hold(member.membership, 10, ttl_seconds=0, estimate_microcredits=4)
 
     tasks.sweep_reservations.run()
+    tasks.sweep_reservations.run()
 
     assert figures(member.membership) == (100, 12, 0)
+
+
+def test_the_job_leaves_the_worker_to_others_after_a_while(
+    member: Branch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(charging, "SWEEP_BATCH", 1)
+    monkeypatch.setattr(tasks, "MAX_BATCHES", 2)
+    for _ in range(3):
+        hold(member.membership, 10, ttl_seconds=0, estimate_microcredits=4)
+
+    tasks.sweep_reservations.run()
+
+    assert figures(member.membership) == (100, 8, 10)
+
+
+def test_the_clock_has_every_account_sweep(acme: Account, globex: Account) -> None:
+    assert tasks.sweep_all_accounts.run() == 2
 
 
 # -- settled after the sweep -----------------------------------------------------------------------
