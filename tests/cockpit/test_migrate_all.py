@@ -42,6 +42,15 @@ def test_nothing_to_do_is_said_in_one_line(transactional_accounts: None) -> None
     assert migrate_all() == ["Schemas are up to date: public, template, 2 accounts."]
 
 
+def test_an_old_server_is_refused_with_a_sentence(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cockpit.management.commands.migrate_all.OLDEST_POSTGRES", 99)
+
+    with pytest.raises(CommandError, match=r"Cockpit needs 99 or later\. Point DATABASE_URL"):
+        migrate_all()
+
+
 def test_running_again_changes_nothing(transactional_accounts: None, acme: Account) -> None:
     before = describe(acme.schema_name), describe("public"), describe(TEMPLATE_SCHEMA)
 

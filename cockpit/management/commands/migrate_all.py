@@ -22,8 +22,20 @@ from tenants.models import Account
 # Any number will do as long as nothing else of ours locks it.
 _LOCK = 7_226_034_001
 _PROGRESS_SECONDS = 2.0
+# The first major version that has all that the ledger's functions and constraints use.
+OLDEST_POSTGRES = 16
 # One query looks into this many schemas; each costs the backend memory for one table.
 _SCHEMAS_AT_ONCE = 200
+
+
+def _refuse_old_postgres() -> None:
+    connection.ensure_connection()
+    major = connection.pg_version // 10_000  # type: ignore[attr-defined]  # of Postgres alone
+    if major < OLDEST_POSTGRES:
+        raise CommandError(
+            f"This is Postgres {major}; Cockpit needs {OLDEST_POSTGRES} or later. "
+            "Point DATABASE_URL at a newer server, or leave it out to use the embedded one."
+        )
 
 
 class Command(BaseCommand):
@@ -38,6 +50,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         self._is_quiet = options["verbosity"] == 0
+        _refuse_old_postgres()
         with _one_at_a_time(self._say):
             self._migrate_public_and_template()
             self._migrate_accounts()
