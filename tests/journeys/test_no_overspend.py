@@ -23,6 +23,12 @@ CALL: dict[str, Any] = {
     "max_tokens": 120,
 }
 
+# As many tokens, but slow enough that all 64 have asked before the first one ends.
+SLOW_CALL: dict[str, Any] = {
+    **CALL,
+    "messages": [{"role": "user", "content": "[demo:chunk_ms=400] Tell me about lighthouses"}],
+}
+
 
 @pytest.fixture
 def lonely_team(installation: Installation) -> tuple[Visitor, UUID, openai.OpenAI]:
@@ -86,7 +92,7 @@ def test_of_64_parallel_streams_exactly_the_affordable_ones_run(
 
     def stream(_: int) -> str:
         try:
-            chunks = list(client.chat.completions.create(**CALL, stream=True))
+            chunks = list(client.chat.completions.create(**SLOW_CALL, stream=True))
         except openai.APIStatusError as error:
             return str(error.code)
         return "ran" if chunks[-1].choices[0].finish_reason else "cut"
