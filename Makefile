@@ -3,7 +3,7 @@
 #   make run      install, start everything, show where to log in; Ctrl-C stops it
 #   make stop     stop it from elsewhere, with the embedded servers
 #   make reset    remove all data (asks; FORCE=1 does not)
-#   make test     the tests; ARGS="tests/core -k ledger" chooses
+#   make test     the tests, two processes; ARGS="tests/core -k ledger" chooses
 #   make check    formatting, lint, types, templates, spelling, Django's checks; ONLY=types chooses
 #   make fix      mend what can be mended by a machine
 #   make lock     resolve requirements*.in again into the hashed requirements*.txt
@@ -50,7 +50,7 @@ dev:
 
 # The servers of the tests stop with the last run that uses them.
 test: dev
-	@code=0; $(PY) -m pytest $(ARGS) || code=$$?; $(PY) -m cockpit.embedded stop-test; exit $$code
+	@code=0; $(PY) -m pytest $(or $(ARGS),-n 2 --dist loadfile) || code=$$?; $(PY) -m cockpit.embedded stop-test; exit $$code
 
 check: dev
 	@code=0; $(PY) .ci/check.py $(ONLY) || code=$$?; $(PY) -m cockpit.embedded stop-test; exit $$code

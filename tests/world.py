@@ -6,9 +6,9 @@ other ids of content types.
 
 from django.db import connection, transaction
 
-from core.hierarchy import services as hierarchy
 from core.hierarchy.models import AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product, products
+from core.hierarchy.services import members, memberships, nodes
 from core.identity import services as identity
 from core.identity.models import Role, User
 from core.tenancy.context import in_account, in_public
@@ -42,8 +42,8 @@ def build() -> None:
         for product in products():
             organization, team = _nodes(product)
             for user in (olga, theo, mia):
-                member = hierarchy.create_member(product=product, user=user, actor=TESTS)
-                hierarchy.place_member(
+                member = members.create_member(product=product, user=user, actor=TESTS)
+                memberships.place_member(
                     product=product,
                     member=member,
                     organization=organization,
@@ -61,8 +61,8 @@ def build() -> None:
         somebody = _user(MAX)
         for product in products():
             organization, team = _nodes(product)
-            member = hierarchy.create_member(product=product, user=somebody, actor=TESTS)
-            hierarchy.place_member(
+            member = members.create_member(product=product, user=somebody, actor=TESTS)
+            memberships.place_member(
                 product=product, member=member, organization=organization, team=team, actor=TESTS
             )
 
@@ -83,8 +83,8 @@ def _user(person: Person) -> User:
 
 
 def _nodes(product: Product) -> tuple[AbstractOrganization, AbstractTeam]:
-    organization = hierarchy.create_organization(product=product, name=ORGANIZATION, actor=TESTS)
-    team = hierarchy.create_team(product=product, organization=organization, name=TEAM, actor=TESTS)
+    organization = nodes.create_organization(product=product, name=ORGANIZATION, actor=TESTS)
+    team = nodes.create_team(product=product, organization=organization, name=TEAM, actor=TESTS)
     return organization, team
 
 

@@ -21,10 +21,10 @@ from core.credits.models import Book
 from core.credits.services import allocating, books
 from core.guardrails import services as guardrails
 from core.guardrails.presets.pii import PersonalData
-from core.hierarchy import services as hierarchy
 from core.hierarchy.models import AbstractMember
 from core.hierarchy.product import Product, product_named, products
 from core.hierarchy.selectors import acting_membership
+from core.hierarchy.services import members, memberships, nodes
 from core.identity import services as identity
 from core.identity.models import User
 from core.kit.money import MICROCREDITS_PER_CREDIT
@@ -142,10 +142,10 @@ def _seed_product(company: Company, product: Product) -> None:
     tree = getattr(company, product.slug)
     places: Places = {}
     for name, teams in tree.items():
-        organization = hierarchy.create_organization(product=product, name=name, actor=SEEDER)
+        organization = nodes.create_organization(product=product, name=name, actor=SEEDER)
         places[name] = (organization, None)
         for team in teams:
-            node = hierarchy.create_team(
+            node = nodes.create_team(
                 product=product, organization=organization, name=team, actor=SEEDER
             )
             places[team] = (organization, node)
@@ -163,10 +163,10 @@ def _seat(
     user = User.objects.filter(email=email).first() or identity.create_user(
         email=email, name=person.name, actor=SEEDER
     )
-    member = hierarchy.create_member(product=product, user=user, actor=SEEDER)
+    member = members.create_member(product=product, user=user, actor=SEEDER)
     for name in wanted:
         organization, team = places[name]
-        hierarchy.place_member(
+        memberships.place_member(
             product=product, member=member, organization=organization, team=team, actor=SEEDER
         )
     return member

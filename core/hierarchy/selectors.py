@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import BigIntegerField, Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from core.access.scopes import Scope
 from core.credits.models import AllocationRule
 from core.hierarchy.models import (
     AbstractMember,
@@ -60,6 +61,39 @@ def members_of(product: Product) -> QuerySet[Any]:
             )
         )
     )
+
+
+def organizations_for(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the organizations of `organizations_of` that a scope includes whole."""
+    rows = organizations_of(product)
+    return rows if scope.everything else rows.filter(pk__in=scope.organizations)
+
+
+def teams_for(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the teams of `teams_of` in a scope."""
+    rows = teams_of(product)
+    if scope.everything:
+        return rows
+    return rows.filter(Q(organization__in=scope.organizations) | Q(pk__in=scope.teams))
+
+
+def places_for(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the memberships in a scope that are not archived."""
+    rows = _rows(product.membership).filter(_ACTIVE)
+    if scope.everything:
+        return rows
+    return rows.filter(Q(organization__in=scope.organizations) | Q(team__in=scope.teams))
+
+
+def members_for(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the members of `members_of` with a place in a scope.
+
+    `places` still names all their places; a face shows of them only what `places_for` has.
+    """
+    rows = members_of(product)
+    if scope.everything:
+        return rows
+    return rows.filter(pk__in=places_for(product, scope).values("member"))
 
 
 def members_in(product: Product, node: AbstractOrganization | AbstractTeam) -> QuerySet[Any]:

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 
 from core.audit import verbs
 from core.audit.services import Actor, record
-from core.hierarchy import services as hierarchy
 from core.hierarchy.product import products
+from core.hierarchy.services import nodes
 from core.identity.mail import send_invitation
 from core.identity.models import User
 from core.identity.services import InvitationLink
@@ -113,7 +113,7 @@ def create_account(
     install_schema(account.schema_name)
     with in_account(account):
         for product in products():
-            hierarchy.set_up_product(product=product, time_zone=time_zone, actor=actor)
+            nodes.set_up_product(product=product, time_zone=time_zone, actor=actor)
         admin, link = add_admin(email=admin_email, name=admin_name, actor=actor)
     record(
         actor=actor,

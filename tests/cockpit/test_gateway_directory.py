@@ -13,9 +13,9 @@ from console.models import VirtualKey
 from console.services.keys import NewKey, revoke_key
 from core.gateway.errors import AccountSuspended
 from core.gateway.ports import Principal
-from core.hierarchy import services as hierarchy
 from core.hierarchy.product import Product, product_named
 from core.hierarchy.seats import seat_of_user
+from core.hierarchy.services import members, memberships, nodes
 from core.identity import services as identity
 from core.identity.models import User
 from core.kit.problems import NotAllowed, Unauthenticated
@@ -128,7 +128,7 @@ def test_a_key_ends_with_its_members_seat(acme: Account, mia: User, key: NewKey)
     product = product_named("console")
     with in_account(acme):
         member = product.member._default_manager.get(user=mia)
-        hierarchy.archive_member(product=product, member=member, actor=TESTS)
+        members.archive_member(product=product, member=member, actor=TESTS)
 
     with pytest.raises(NotAllowed):
         directory.principal_for_key(key.token)
@@ -208,11 +208,11 @@ def test_the_call_may_name_another_team_of_the_member(acme: Account, mia: User) 
     product = product_named("copilot")
     with in_account(acme):
         organization = product.organization._default_manager.get(is_global=False)
-        video = hierarchy.create_team(
+        video = nodes.create_team(
             product=product, organization=organization, name="Video", actor=TESTS
         )
-        hierarchy.create_team(product=product, organization=organization, name="Sales", actor=TESTS)
-        hierarchy.place_member(
+        nodes.create_team(product=product, organization=organization, name="Sales", actor=TESTS)
+        memberships.place_member(
             product=product,
             member=product.member._default_manager.get(user=mia),
             organization=organization,

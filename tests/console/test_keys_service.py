@@ -12,8 +12,8 @@ from console.selectors import keys as selectors
 from console.services import keys as services
 from console.services.keys import NewKey
 from core.audit.models import AuditEntry
-from core.hierarchy import services as hierarchy
 from core.hierarchy.errors import IsArchived
+from core.hierarchy.services import members
 from core.identity.models import User
 from core.kit.problems import InvalidInput, NotFound
 from core.tenancy.context import in_account
@@ -83,7 +83,7 @@ def test_an_expiry_lies_in_the_future(in_acme: Account, mia: User) -> None:
 
 def test_archived_members_get_no_keys(in_acme: Account, mia: User) -> None:
     place = primary_place_of(mia)
-    hierarchy.archive_member(product=PRODUCT, member=place.member, actor=TESTS)
+    members.archive_member(product=PRODUCT, member=place.member, actor=TESTS)
     place.refresh_from_db()
 
     with pytest.raises(IsArchived):
@@ -150,7 +150,7 @@ def test_members_see_their_own_keys_and_admins_all(
 def test_who_has_no_seat_sees_none(in_acme: Account, mia: User, theo: User) -> None:
     make(in_acme, theo)
     place = primary_place_of(mia)
-    hierarchy.archive_member(product=PRODUCT, member=place.member, actor=TESTS)
+    members.archive_member(product=PRODUCT, member=place.member, actor=TESTS)
 
     assert not selectors.keys_for(User.objects.get(pk=mia.pk)).exists()
 

@@ -1,6 +1,4 @@
-"""Creating an account: fast, whole or not at all, and apart from every other."""
-
-import time
+"""Creating an account: whole or not at all, and apart from every other."""
 
 import pytest
 from django.db import connection
@@ -15,27 +13,12 @@ from tenants.services import accounts
 from tenants.services.accounts import NewAccount, create_account
 from tests.cast import TESTS
 
-BUDGET_SECONDS = 1.0
-
 
 def _create(slug: str) -> NewAccount:
     with in_public():
         return create_account(
             name=slug.title(), slug=slug, admin_email=f"admin@{slug}.example", actor=TESTS
         )
-
-
-@pytest.mark.slow
-def test_an_account_is_created_in_less_than_a_second(any_database: None) -> None:
-    # Whatever else keeps this machine busy, one of a dozen gets its turn.
-    for number in range(12):
-        began = time.perf_counter()
-        _create(f"speedy-{number}")
-        seconds = time.perf_counter() - began
-        if seconds < BUDGET_SECONDS:
-            return
-
-    pytest.fail(f"The last of twelve took {seconds:.2f} s.")
 
 
 def test_a_new_account_has_an_admin_and_both_products(any_database: None) -> None:

@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
-from core.hierarchy import selectors, services
+from core.hierarchy import selectors
 from core.hierarchy.product import Product
+from core.hierarchy.services import members
 from core.identity.models import Role, RoleAssignment
 from core.identity.services import invite_user
 from core.kit.clock import now
@@ -98,7 +99,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
         if request.method == "POST" and form.is_valid():
             with problems_as_form_errors(form):
                 organization, team = form.cleaned_data["place"] or (None, None)
-                seat = services.invite_member(
+                seat = members.invite_member(
                     product=product,
                     email=form.cleaned_data["email"],
                     name=form.cleaned_data["name"],
@@ -117,7 +118,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
             name=product.title,
         )
 
-    def added(request: HttpRequest, seat: services.NewSeat) -> HttpResponse:
+    def added(request: HttpRequest, seat: members.NewSeat) -> HttpResponse:
         home = page_of_member(product, seat.member)
         if seat.link is None:
             messages.success(request, _("%s has a seat now.") % seat.member)
@@ -176,7 +177,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
         form = ReasonForm(request.POST, prefix="archive")
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
         with problems_as_messages(request, done=_("%s has no seat any more.") % member):
-            services.archive_member(
+            members.archive_member(
                 product=product, member=member, reason=reason, actor=actor_of(request)
             )
         return HttpResponseRedirect(page_of_member(product, member))
@@ -185,7 +186,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
     def restore(request: HttpRequest, member_id: UUID) -> HttpResponse:
         member = selectors.member_of(product, member_id)
         with problems_as_messages(request, done=_("%s has the seat back.") % member):
-            services.restore_member(product=product, member=member, actor=actor_of(request))
+            members.restore_member(product=product, member=member, actor=actor_of(request))
         return HttpResponseRedirect(page_of_member(product, member))
 
     one = "<uuid:member_id>"

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 
 from core.access.permissions import may
 from core.credits.selectors import balances_of
-from core.hierarchy import selectors, services
+from core.hierarchy import selectors
 from core.hierarchy.product import Product
+from core.hierarchy.services import memberships, nodes
 from core.kit.clock import now
 from core.ui.forms import CockpitForm
 from core.ui.hierarchy.forms import OrganizationForm, ReasonForm, RenameForm, TeamForm
@@ -72,7 +73,7 @@ def urls(  # noqa: C901  one short view a route
         form = new_form(request)
         if request.method == "POST" and form.is_valid():
             with problems_as_form_errors(form):
-                create = services.create_team if is_team else services.create_organization
+                create = nodes.create_team if is_team else nodes.create_organization
                 node = create(product=product, actor=actor_of(request), **form.cleaned_data)
                 messages.success(request, _("%s is there now.") % node)
                 return HttpResponseRedirect(home(node))
@@ -99,7 +100,7 @@ def urls(  # noqa: C901  one short view a route
         form = RenameForm(request.POST)
         if form.is_valid():
             with problems_as_form_errors(form):
-                services.rename_node(
+                nodes.rename_node(
                     product=product,
                     node=node,
                     name=form.cleaned_data["name"],
@@ -115,16 +116,14 @@ def urls(  # noqa: C901  one short view a route
         form = ReasonForm(request.POST, prefix="archive")
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
         with problems_as_messages(request, done=_("%s is archived.") % node):
-            services.archive_node(
-                product=product, node=node, reason=reason, actor=actor_of(request)
-            )
+            nodes.archive_node(product=product, node=node, reason=reason, actor=actor_of(request))
         return HttpResponseRedirect(home(node))
 
     @page(permission=manage, methods=("POST",))
     def restore(request: HttpRequest, node_id: UUID) -> HttpResponse:
         node = named(product, node_id)
         with problems_as_messages(request, done=_("%s is back in use.") % node):
-            services.restore_node(product=product, node=node, actor=actor_of(request))
+            nodes.restore_node(product=product, node=node, actor=actor_of(request))
         return HttpResponseRedirect(home(node))
 
     @page(permission=manage)
@@ -149,7 +148,7 @@ def urls(  # noqa: C901  one short view a route
         member = selectors.member_of(product, request.POST.get("member", ""))
         organization, team = (node.organization, node) if is_team else (node, None)
         with problems_as_messages(request, done=_("%s is in now.") % member):
-            services.place_member(
+            memberships.place_member(
                 product=product,
                 member=member,
                 organization=organization,

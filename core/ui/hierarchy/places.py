@@ -9,9 +9,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from core.access.permissions import may
-from core.hierarchy import selectors, services
+from core.hierarchy import selectors
 from core.hierarchy.credit_tree import Holding, own_holdings
 from core.hierarchy.product import Product
+from core.hierarchy.services import memberships
 from core.kit.problems import NotFound
 from core.ui.hierarchy.forms import PlaceForm
 from core.ui.middleware import actor_of
@@ -53,7 +54,7 @@ def urls(product: Product, *, template: str) -> list[URLPattern]:
                 "place": team or organization,
             }
             with problems_as_messages(request, done=done):
-                services.place_member(
+                memberships.place_member(
                     product=product,
                     member=member,
                     organization=organization,
@@ -66,14 +67,16 @@ def urls(product: Product, *, template: str) -> list[URLPattern]:
     def remove(request: HttpRequest, member_id: UUID, place_id: UUID) -> HttpResponse:
         place = _place(product, member_id, place_id)
         with problems_as_messages(request, done=_("Removed from %s.") % place):
-            services.remove_membership(product=product, membership=place, actor=actor_of(request))
+            memberships.remove_membership(
+                product=product, membership=place, actor=actor_of(request)
+            )
         return changed(request, member_id)
 
     @page(permission=manage, methods=("POST",))
     def primary(request: HttpRequest, member_id: UUID, place_id: UUID) -> HttpResponse:
         place = _place(product, member_id, place_id)
         with problems_as_messages(request, done=_("%s is the primary place now.") % place):
-            services.make_primary(product=product, membership=place, actor=actor_of(request))
+            memberships.make_primary(product=product, membership=place, actor=actor_of(request))
         return changed(request, member_id)
 
     one = "<uuid:member_id>/places"

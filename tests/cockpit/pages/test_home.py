@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from core.hierarchy import services
 from core.hierarchy.product import product_named
+from core.hierarchy.services import members
 from core.identity.models import User
 from tenants.models import Account
 from tests.cast import TESTS
@@ -35,7 +35,7 @@ def test_a_member_lands_on_the_own_page(client_for: Clients, mia: User, acme: Ac
 
 def test_a_developer_lands_in_console(client_for: Clients, in_acme: Account) -> None:
     developer = UserFactory()
-    services.create_member(product=product_named("console"), user=developer, actor=TESTS)
+    members.create_member(product=product_named("console"), user=developer, actor=TESTS)
 
     assert client_for(developer, in_acme).get("/")["Location"] == "/console/me/"
 

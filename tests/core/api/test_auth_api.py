@@ -11,8 +11,8 @@ import pytest
 import time_machine
 
 from core.api.auth.grants import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, TYPE_ACCESS_TOKEN, TYPE_JWT
-from core.hierarchy import services as hierarchy
 from core.hierarchy.product import product_named
+from core.hierarchy.services import members, nodes
 from core.identity import services as identity
 from core.identity.models import User
 from core.tenancy.context import in_account, in_public
@@ -239,7 +239,7 @@ def test_a_team_that_the_member_is_not_in_is_refused(exchange: Ask, acme: Accoun
     with in_account(acme):
         product = product_named("copilot")
         organization = product.organization._default_manager.get(is_global=False)
-        other = hierarchy.create_team(
+        other = nodes.create_team(
             product=product, organization=organization, name="Sales", actor=TESTS
         )
 
@@ -251,7 +251,7 @@ def test_an_archived_member_is_refused(exchange: Ask, acme: Account, mia: User) 
     with in_account(acme):
         product = product_named("copilot")
         member = product.member._default_manager.get(user=mia)
-        hierarchy.archive_member(product=product, member=member, actor=TESTS)
+        members.archive_member(product=product, member=member, actor=TESTS)
 
     assert refusal(exchange()) == (400, "invalid_grant")
 

@@ -15,9 +15,9 @@ from rest_framework.views import APIView
 from core.api.authentication import BearerAuthentication, SessionAuthentication
 from core.api.credentials import actor_of
 from core.api.permissions import HasCodename
-from core.hierarchy import services as hierarchy
 from core.hierarchy.product import product_named
 from core.hierarchy.seats import seat_of_user
+from core.hierarchy.services import members
 from core.identity import services as identity
 from core.identity.models import Role, User
 from core.tenancy.context import in_account
@@ -170,7 +170,7 @@ def test_what_stops_a_member_stops_their_token(in_acme: Account, mia: User, theo
     product = product_named("copilot")
 
     identity.deactivate_user(user=mia, actor=TESTS)
-    hierarchy.archive_member(
+    members.archive_member(
         product=product, member=product.member._default_manager.get(user=theo), actor=TESTS
     )
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.hierarchy import services as hierarchy
 from core.hierarchy.product import Product
+from core.hierarchy.services import members
 from core.identity import services as identity
 from core.identity.models import User
 from core.tenancy.context import in_account
@@ -89,7 +89,7 @@ def test_an_archived_member_gets_none(
     client = client_for(mia, acme)
     with in_account(acme):
         member = product.member._default_manager.get(user=mia)
-        hierarchy.archive_member(product=product, member=member, actor=TESTS)
+        members.archive_member(product=product, member=member, actor=TESTS)
 
     assert problem(ask(client, product)) == (403, "not_allowed")
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from core.credits.models import Wallet
-from core.hierarchy import services as hierarchy
 from core.hierarchy.credit_tree import Holding, credit_tree, own_holdings
 from core.hierarchy.product import Product
+from core.hierarchy.services import nodes
 from core.hierarchy.wallets import last_movements, wallet_labels
 from tenants.models import Account
 from tests.cast import TESTS
@@ -82,7 +82,7 @@ def test_the_figures_leave_overflow_out_of_what_is_left(branch: ProductBranch) -
 
 def test_an_archived_team_shows_for_as_long_as_it_holds_credits(branch: ProductBranch) -> None:
     for name in ("Empty", "Full"):
-        team = hierarchy.create_team(
+        team = nodes.create_team(
             product=branch.product, organization=branch.organization, name=name, actor=TESTS
         )
         if name == "Full":

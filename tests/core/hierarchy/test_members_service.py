@@ -6,9 +6,10 @@ import pytest
 
 from core.access.permissions import permissions_of
 from core.audit.models import AuditEntry
-from core.hierarchy import selectors, services
+from core.hierarchy import selectors
 from core.hierarchy.errors import AlreadyThere, GlobalIsFixed, IsArchived
 from core.hierarchy.product import Product
+from core.hierarchy.services import members, memberships
 from core.identity import services as identity
 from core.identity.models import Invitation, User
 from core.kit.problems import InvalidInput, NotFound
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("in_acme")
 
 
 def place(product: Product, member: Any, team: Any = None) -> Any:
-    return services.place_member(
+    return memberships.place_member(
         product=product,
         member=member,
         organization=organization_of(product),
@@ -36,14 +37,14 @@ def primary_of(member: Any) -> Any:
 def test_a_new_member_is_in_global_and_may_use_the_product(product: Product) -> None:
     user = UserFactory()
 
-    member = services.create_member(product=product, user=user, actor=TESTS)
+    member = members.create_member(product=product, user=user, actor=TESTS)
 
     assert primary_of(member).organization.is_global
     assert f"{product.slug}.use" in permissions_of(User.objects.get(pk=user.pk))
 
 
 def test_the_first_place_becomes_the_primary_one(product: Product) -> None:
-    member = services.create_member(product=product, user=UserFactory(), actor=TESTS)
+    member = members.create_member(product=product, user=UserFactory(), actor=TESTS)
 
     first = place(product, member, team_of(product))
     second = place(product, member)
@@ -59,7 +60,7 @@ def test_nobody_is_in_the_same_place_twice(product: Product, mia: User) -> None:
 
 def test_who_left_a_place_may_come_back(product: Product, mia: User) -> None:
     member = member_of(product, mia)
-    services.remove_membership(product=product, membership=primary_of(member), actor=TESTS)
+    memberships.remove_membership(product=product, membership=primary_of(member), actor=TESTS)
 
     place(product, member, team_of(product))
 
@@ -71,7 +72,7 @@ def test_another_place_inherits_being_primary(product: Product, mia: User) -> No
     member = member_of(product, mia)
     squad = place(product, member, team_of(product, "Squad 0"))
 
-    services.remove_membership(product=product, membership=primary_of(member), actor=TESTS)
+    memberships.remove_membership(product=product, membership=primary_of(member), actor=TESTS)
 
     assert primary_of(member) == squad
     entry = AuditEntry.objects.filter(verb="membership.archived").latest("id")
@@ -82,12 +83,12 @@ def test_the_place_in_global_is_as_lasting_as_the_seat(product: Product, mia: Us
     everyone = member_of(product, mia).memberships.get(organization__is_global=True)
 
     with pytest.raises(GlobalIsFixed):
-        services.remove_membership(product=product, membership=everyone, actor=TESTS)
+        memberships.remove_membership(product=product, membership=everyone, actor=TESTS)
 
 
 def test_an_archived_member_is_put_nowhere(product: Product, mia: User) -> None:
     member = member_of(product, mia)
-    services.archive_member(product=product, member=member, actor=TESTS)
+    members.archive_member(product=product, member=member, actor=TESTS)
 
     with pytest.raises(IsArchived):
         place(product, member)
@@ -96,9 +97,9 @@ def test_an_archived_member_is_put_nowhere(product: Product, mia: User) -> None:
 def test_a_seat_that_is_taken_away_takes_its_rights_along(product: Product, mia: User) -> None:
     member = member_of(product, mia)
 
-    services.archive_member(product=product, member=member, actor=TESTS)
+    members.archive_member(product=product, member=member, actor=TESTS)
     without = permissions_of(User.objects.get(pk=mia.pk))
-    services.restore_member(product=product, member=member, actor=TESTS)
+    members.restore_member(product=product, member=member, actor=TESTS)
     again = permissions_of(User.objects.get(pk=mia.pk))
 
     assert f"{product.slug}.use" not in without
@@ -107,7 +108,7 @@ def test_a_seat_that_is_taken_away_takes_its_rights_along(product: Product, mia:
 
 
 def test_somebody_new_gets_a_login_an_invitation_and_a_place(product: Product) -> None:
-    seat = services.invite_member(
+    seat = members.invite_member(
         product=product,
         email=" Nora@Acme.Example",
         name="Nora",
@@ -129,7 +130,7 @@ def test_who_waits_for_the_first_product_is_invited_afresh_for_the_second(
     from core.hierarchy.product import products
 
     links = [
-        services.invite_member(product=each, email="new@acme.example", actor=TESTS).link
+        members.invite_member(product=each, email="new@acme.example", actor=TESTS).link
         for each in products()
     ]
 
@@ -141,7 +142,7 @@ def test_who_was_deactivated_is_not_let_in_by_an_invitation(product: Product) ->
     user = UserFactory()
     identity.deactivate_user(user=user, actor=TESTS)
 
-    seat = services.invite_member(product=product, email=user.email, actor=TESTS)
+    seat = members.invite_member(product=product, email=user.email, actor=TESTS)
 
     assert seat.link is None
 
@@ -150,19 +151,19 @@ def test_an_invitation_without_an_address_leaves_nothing_behind(product: Product
     before = product.member._default_manager.count()
 
     with pytest.raises(InvalidInput):
-        services.invite_member(product=product, email="nobody", actor=TESTS)
+        members.invite_member(product=product, email="nobody", actor=TESTS)
 
     assert product.member._default_manager.count() == before
 
 
 def test_a_seat_is_given_once_and_restored_later(product: Product, mia: User) -> None:
     with pytest.raises(AlreadyThere):
-        services.invite_member(product=product, email=mia.email, actor=TESTS)
+        members.invite_member(product=product, email=mia.email, actor=TESTS)
 
-    services.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
+    members.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
 
     with pytest.raises(IsArchived):
-        services.invite_member(product=product, email=mia.email, actor=TESTS)
+        members.invite_member(product=product, email=mia.email, actor=TESTS)
 
 
 def test_the_acting_place_is_the_primary_one_or_the_team_that_is_named(
@@ -174,7 +175,7 @@ def test_the_acting_place_is_the_primary_one_or_the_team_that_is_named(
 
     assert str(selectors.acting_membership(product, member)) == "Content"
     assert selectors.acting_membership(product, member, team_id=squad.pk) == named
-    services.make_primary(product=product, membership=named, actor=TESTS)
+    memberships.make_primary(product=product, membership=named, actor=TESTS)
     assert selectors.acting_membership(product, member) == named
     with pytest.raises(NotFound):
         selectors.acting_membership(product, member, team_id=organization_of(product).pk)
@@ -215,6 +216,6 @@ def test_a_user_s_seat_counts_only_until_it_is_archived(product: Product, mia: U
     member = member_of(product, mia)
     assert selectors.member_of_user(product, mia) == member
 
-    services.archive_member(product=product, member=member, actor=TESTS)
+    members.archive_member(product=product, member=member, actor=TESTS)
 
     assert selectors.member_of_user(product, mia) is None

@@ -6,9 +6,10 @@ import pytest
 
 from core.audit.models import AuditEntry
 from core.credits.models import WalletKind
-from core.hierarchy import selectors, services
+from core.hierarchy import selectors
 from core.hierarchy.errors import GlobalIsFixed, IsArchived, NameTaken, StillInUse
 from core.hierarchy.product import Product
+from core.hierarchy.services import members, nodes
 from core.identity.models import User
 from core.kit.problems import InvalidInput, NotFound
 from core.tenancy.policy import policy_version
@@ -20,11 +21,11 @@ pytestmark = pytest.mark.usefixtures("in_acme")
 
 
 def an_organization(product: Product, name: str = "Sales") -> Any:
-    return services.create_organization(product=product, name=name, actor=TESTS)
+    return nodes.create_organization(product=product, name=name, actor=TESTS)
 
 
 def a_team(product: Product, organization: Any, name: str = "Europe") -> Any:
-    return services.create_team(product=product, organization=organization, name=name, actor=TESTS)
+    return nodes.create_team(product=product, organization=organization, name=name, actor=TESTS)
 
 
 def test_a_team_s_wallet_hangs_under_its_organization_s(product: Product) -> None:
@@ -70,11 +71,11 @@ def test_siblings_have_different_names_whatever_the_case(product: Product) -> No
 
 def test_an_archived_node_gives_its_name_free_and_may_not_find_it_again(product: Product) -> None:
     old = an_organization(product)
-    services.archive_node(product=product, node=old, actor=TESTS)
+    nodes.archive_node(product=product, node=old, actor=TESTS)
     an_organization(product)
 
     with pytest.raises(NameTaken):
-        services.restore_node(product=product, node=old, actor=TESTS)
+        nodes.restore_node(product=product, node=old, actor=TESTS)
 
     old.refresh_from_db()
     assert old.is_archived
@@ -83,7 +84,7 @@ def test_an_archived_node_gives_its_name_free_and_may_not_find_it_again(product:
 def test_a_rename_says_before_and_after(product: Product) -> None:
     organization = an_organization(product)
 
-    services.rename_node(product=product, node=organization, name="Trade", actor=TESTS)
+    nodes.rename_node(product=product, node=organization, name="Trade", actor=TESTS)
 
     entry = AuditEntry.objects.get(verb="organization.renamed")
     assert (entry.before, entry.after) == ({"name": "Sales"}, {"name": "Trade"})
@@ -92,7 +93,7 @@ def test_a_rename_says_before_and_after(product: Product) -> None:
 def test_a_rename_to_the_same_name_is_no_change(product: Product) -> None:
     organization = an_organization(product)
 
-    services.rename_node(product=product, node=organization, name=" Sales ", actor=TESTS)
+    nodes.rename_node(product=product, node=organization, name=" Sales ", actor=TESTS)
 
     assert not AuditEntry.objects.filter(verb="organization.renamed").exists()
 
@@ -101,36 +102,36 @@ def test_global_is_neither_renamed_nor_archived_and_has_no_teams(product: Produc
     everyone = organization_of(product, "global")
 
     with pytest.raises(GlobalIsFixed):
-        services.rename_node(product=product, node=everyone, name="all", actor=TESTS)
+        nodes.rename_node(product=product, node=everyone, name="all", actor=TESTS)
     with pytest.raises(GlobalIsFixed):
-        services.archive_node(product=product, node=everyone, actor=TESTS)
+        nodes.archive_node(product=product, node=everyone, actor=TESTS)
     with pytest.raises(GlobalIsFixed):
         a_team(product, everyone)
 
 
 def test_what_is_in_use_is_not_archived(product: Product) -> None:
     with pytest.raises(StillInUse, match="teams"):
-        services.archive_node(product=product, node=organization_of(product), actor=TESTS)
+        nodes.archive_node(product=product, node=organization_of(product), actor=TESTS)
     with pytest.raises(StillInUse, match="members"):
-        services.archive_node(product=product, node=team_of(product), actor=TESTS)
+        nodes.archive_node(product=product, node=team_of(product), actor=TESTS)
 
 
 def test_nothing_is_archived_twice(product: Product) -> None:
     organization = an_organization(product)
-    services.archive_node(product=product, node=organization, actor=TESTS)
+    nodes.archive_node(product=product, node=organization, actor=TESTS)
 
     with pytest.raises(IsArchived):
-        services.archive_node(product=product, node=organization, actor=TESTS)
+        nodes.archive_node(product=product, node=organization, actor=TESTS)
 
 
 def test_a_team_does_not_come_back_into_an_archived_organization(product: Product) -> None:
     organization = an_organization(product)
     team = a_team(product, organization)
-    services.archive_node(product=product, node=team, actor=TESTS)
-    services.archive_node(product=product, node=organization, actor=TESTS)
+    nodes.archive_node(product=product, node=team, actor=TESTS)
+    nodes.archive_node(product=product, node=organization, actor=TESTS)
 
     with pytest.raises(IsArchived):
-        services.restore_node(
+        nodes.restore_node(
             product=product, node=selectors.team_named(product, team.pk), actor=TESTS
         )
     with pytest.raises(IsArchived):
@@ -140,8 +141,8 @@ def test_a_team_does_not_come_back_into_an_archived_organization(product: Produc
 def test_counts_are_those_of_what_is_in_use(product: Product, mia: User) -> None:
     organization = organization_of(product)
     gone = a_team(product, organization, "Gone")
-    services.archive_node(product=product, node=gone, actor=TESTS)
-    services.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
+    nodes.archive_node(product=product, node=gone, actor=TESTS)
+    members.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
 
     found = selectors.organizations_of(product).get(pk=organization.pk)
     team = selectors.teams_of(product).get(pk=team_of(product).pk)

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from core.hierarchy import services
 from core.hierarchy.product import Product
 from core.hierarchy.seats import Seat, seat_of_email, seat_of_membership, seat_of_user
+from core.hierarchy.services import members, memberships, nodes
 from core.identity import services as identity
 from core.identity.models import User
 from core.kit.problems import NotAllowed
@@ -34,8 +34,8 @@ def primary_place_of(product: Product, user: User) -> Any:
 
 def add_team(product: Product, user: User, name: str, *, organization: Any = None) -> Any:
     organization = organization or organization_of(product)
-    team = services.create_team(product=product, organization=organization, name=name, actor=TESTS)
-    services.place_member(
+    team = nodes.create_team(product=product, organization=organization, name=name, actor=TESTS)
+    memberships.place_member(
         product=product,
         member=member_of(product, user),
         organization=organization,
@@ -91,7 +91,7 @@ def test_the_path_runs_from_the_membership_to_global(
 
 
 def test_global_stands_in_a_path_once(in_acme: Account, ada: User, product: Product) -> None:
-    services.create_member(product=product, user=ada, actor=TESTS)
+    members.create_member(product=product, user=ada, actor=TESTS)
 
     seat = seat_of_user(product, ada.pk)
 
@@ -112,7 +112,7 @@ def test_another_team_is_named_by_id_or_exact_name(
 def test_a_team_the_member_is_not_in_is_refused(
     in_acme: Account, mia: User, product: Product, team: str
 ) -> None:
-    services.create_team(
+    nodes.create_team(
         product=product, organization=organization_of(product), name="Sales", actor=TESTS
     )
 
@@ -123,7 +123,7 @@ def test_a_team_the_member_is_not_in_is_refused(
 def test_two_teams_of_one_name_are_told_apart_by_id(
     in_acme: Account, mia: User, product: Product
 ) -> None:
-    other = services.create_organization(product=product, name="Sales", actor=TESTS)
+    other = nodes.create_organization(product=product, name="Sales", actor=TESTS)
     twin = add_team(product, mia, TEAM, organization=other)
 
     with pytest.raises(NotAllowed, match="id"):
@@ -145,7 +145,7 @@ def test_archived_members_and_inactive_users_have_no_seat(
 ) -> None:
     place = seat_of_user(product, theo.pk).membership_id
     identity.deactivate_user(user=theo, actor=TESTS)
-    services.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
+    members.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
 
     for user_id in (mia.pk, theo.pk, UUID(int=0)):
         with pytest.raises(NotAllowed):
@@ -160,7 +160,7 @@ def test_who_leaves_a_team_acts_from_the_next_place(
     in_acme: Account, mia: User, product: Product
 ) -> None:
     place = primary_place_of(product, mia)
-    services.remove_membership(product=product, membership=place, actor=TESTS)
+    memberships.remove_membership(product=product, membership=place, actor=TESTS)
 
     seat = seat_of_user(product, mia.pk)
 

@@ -6,8 +6,8 @@ from typing import Any
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core.hierarchy import services
 from core.hierarchy.product import Product
+from core.hierarchy.services import members, memberships, nodes
 from core.identity.models import User
 from tests.cast import ORGANIZATION, TEAM, TESTS
 from tests.clients import AccountClient
@@ -29,13 +29,13 @@ def member_of(product: Product, user: User) -> Any:
 def add_organizations(product: Product, count: int) -> None:
     there = product.organization._default_manager.count()
     for number in range(there, there + count):
-        services.create_organization(product=product, name=f"Division {number}", actor=TESTS)
+        nodes.create_organization(product=product, name=f"Division {number}", actor=TESTS)
 
 
 def add_teams(product: Product, count: int) -> None:
     there = product.team._default_manager.filter(name__startswith="Squad").count()
     for number in range(there, there + count):
-        services.create_team(
+        nodes.create_team(
             product=product,
             organization=organization_of(product),
             name=f"Squad {number}",
@@ -45,8 +45,8 @@ def add_teams(product: Product, count: int) -> None:
 
 def add_members(product: Product, count: int) -> None:
     for _number in range(count):
-        member = services.create_member(product=product, user=UserFactory(), actor=TESTS)
-        services.place_member(
+        member = members.create_member(product=product, user=UserFactory(), actor=TESTS)
+        memberships.place_member(
             product=product,
             member=member,
             organization=organization_of(product),

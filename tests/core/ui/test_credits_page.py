@@ -7,7 +7,7 @@ import pytest
 from core.audit.models import AuditEntry
 from core.credits.models import Wallet
 from core.credits.selectors import allocations_of, balance_of, book_of
-from core.hierarchy import services as hierarchy
+from core.hierarchy.services import nodes
 from core.kit.ids import uuid7
 from core.tenancy.context import in_account
 from tenants.models import Account
@@ -254,7 +254,7 @@ def test_thirty_teams_take_as_many_queries_as_three(
 def _make_teams(acme: Account, branch: ProductBranch, number: int, start: int = 0) -> None:
     with in_account(acme):
         for index in range(start, start + number):
-            team = hierarchy.create_team(
+            team = nodes.create_team(
                 product=branch.product,
                 organization=branch.organization,
                 name=f"Team {index}",

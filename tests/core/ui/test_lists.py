@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from core.hierarchy import services
 from core.hierarchy.product import Product
+from core.hierarchy.services import members, memberships, nodes
 from core.identity import services as identity
 from core.identity.models import User
 from tenants.models import Account
@@ -59,10 +59,10 @@ def test_organizations_show_what_is_in_them(ada_client: AccountClient, product: 
 def test_archived_teams_are_out_of_sight_until_asked_for(
     ada_client: AccountClient, product: Product
 ) -> None:
-    team = services.create_team(
+    team = nodes.create_team(
         product=product, organization=organization_of(product), name="Old guard", actor=TESTS
     )
-    services.archive_node(product=product, node=team, actor=TESTS)
+    nodes.archive_node(product=product, node=team, actor=TESTS)
     path = f"/{product.slug}/team/"
 
     assert b"Old guard" not in ada_client.get(path).content
@@ -74,8 +74,8 @@ def test_archived_teams_are_out_of_sight_until_asked_for(
 def test_teams_can_be_narrowed_to_one_organization(
     ada_client: AccountClient, product: Product
 ) -> None:
-    sales = services.create_organization(product=product, name="Sales", actor=TESTS)
-    services.create_team(product=product, organization=sales, name="Europe", actor=TESTS)
+    sales = nodes.create_organization(product=product, name="Sales", actor=TESTS)
+    nodes.create_team(product=product, organization=sales, name="Europe", actor=TESTS)
 
     page = ada_client.get(f"/{product.slug}/team/?organization={sales.pk}").content
 
@@ -100,9 +100,9 @@ def test_members_can_be_narrowed_to_a_team_and_to_an_organization(
 def test_members_can_be_narrowed_by_state(
     ada_client: AccountClient, product: Product, mia: User, theo: User, state: str
 ) -> None:
-    services.invite_member(product=product, email="new@acme.example", actor=TESTS)
+    members.invite_member(product=product, email="new@acme.example", actor=TESTS)
     identity.deactivate_user(user=theo, actor=TESTS)
-    services.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
+    members.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
     shown = {
         "current": {"new", "theo", "olga"},
         "invited": {"new"},
@@ -127,8 +127,8 @@ def test_a_filter_that_nobody_offers_shows_what_is_shown_by_default(
 
 def test_a_name_is_text_and_never_markup(ada_client: AccountClient, product: Product) -> None:
     user = UserFactory(name="<script>alert(1)</script>")
-    services.create_member(product=product, user=user, actor=TESTS)
-    services.create_organization(product=product, name="<b>bold</b>", actor=TESTS)
+    members.create_member(product=product, user=user, actor=TESTS)
+    nodes.create_organization(product=product, name="<b>bold</b>", actor=TESTS)
 
     people = ada_client.get(f"/{product.slug}/member/").content
     organizations = ada_client.get(f"/{product.slug}/organization/").content
@@ -149,10 +149,10 @@ def test_a_long_list_of_places_is_cut_short(
     ada_client: AccountClient, product: Product, mia: User
 ) -> None:
     for name in ("One", "Two", "Three"):
-        team = services.create_team(
+        team = nodes.create_team(
             product=product, organization=organization_of(product), name=name, actor=TESTS
         )
-        services.place_member(
+        memberships.place_member(
             product=product,
             member=member_of(product, mia),
             organization=organization_of(product),

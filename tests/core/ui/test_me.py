@@ -7,8 +7,8 @@ import pytest
 from core.access.services import switch_llm_on
 from core.credits.models import Book
 from core.credits.services import allocating, books
-from core.hierarchy import services
 from core.hierarchy.product import Product
+from core.hierarchy.services import memberships
 from core.identity.models import User
 from tenants.models import Account
 from tests.cast import TESTS
@@ -53,7 +53,7 @@ def test_it_says_what_can_be_spent_and_why(mia_client: AccountClient, product: P
 def test_the_place_can_be_chosen(mia_client: AccountClient, product: Product, mia: User) -> None:
     add_teams(product, 1)
     member, squad = member_of(product, mia), team_of(product, "Squad 0")
-    place = services.place_member(
+    place = memberships.place_member(
         product=product,
         member=member,
         organization=organization_of(product),
@@ -135,7 +135,7 @@ def test_it_takes_as_many_queries_for_20_places_as_for_2(
     few = queries_of(mia_client, path)
     add_teams(product, 18)
     for team in product.team._default_manager.filter(name__startswith="Squad"):
-        services.place_member(
+        memberships.place_member(
             product=product,
             member=member_of(product, mia),
             organization=organization_of(product),

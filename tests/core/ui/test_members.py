@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.hierarchy import services
 from core.hierarchy.product import Product
+from core.hierarchy.services import members, memberships, nodes
 from core.identity import services as identity
 from core.identity.models import Invitation, User
 from core.kit.clock import now
@@ -30,7 +30,7 @@ def home_of(product: Product, member: Any) -> str:
 
 
 def invited(product: Product, email: str = "new@acme.example") -> Any:
-    return services.invite_member(product=product, email=email, name="Nora New", actor=TESTS).member
+    return members.invite_member(product=product, email=email, name="Nora New", actor=TESTS).member
 
 
 def test_somebody_new_is_invited_into_a_team(
@@ -98,7 +98,7 @@ def test_what_cannot_be_invited_comes_back_with_a_sentence(
 def test_an_archived_seat_is_to_be_restored(
     ada_client: AccountClient, product: Product, mia: User
 ) -> None:
-    services.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
+    members.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
 
     answer = ada_client.post(f"/{product.slug}/member/add/", {"email": mia.email})
 
@@ -109,7 +109,7 @@ def test_the_form_offers_only_places_that_are_in_use(
     ada_client: AccountClient, product: Product
 ) -> None:
     add_teams(product, 1)
-    services.archive_node(product=product, node=team_of(product, "Squad 0"), actor=TESTS)
+    nodes.archive_node(product=product, node=team_of(product, "Squad 0"), actor=TESTS)
 
     form = ada_client.get(f"/{product.slug}/member/add/").content.decode()
 
@@ -138,7 +138,7 @@ def test_the_page_says_how_far_somebody_is_in(
         member.user.is_active = state != "deactivated"
         member.user.save()
     if state == "archived":
-        services.archive_member(product=product, member=member, actor=TESTS)
+        members.archive_member(product=product, member=member, actor=TESTS)
 
     page = ada_client.get(f"{home_of(product, member)}change/").content.decode()
 
@@ -252,7 +252,7 @@ def test_the_page_takes_as_many_queries_for_2_places_as_for_20(
     few = queries_of(ada_client, path)
     add_teams(product, 18)
     for team in product.team._default_manager.filter(name__startswith="Squad"):
-        services.place_member(
+        memberships.place_member(
             product=product,
             member=member,
             organization=organization_of(product),

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from core.audit.models import AuditEntry
-from core.hierarchy import services
 from core.hierarchy.product import Product
+from core.hierarchy.services import members
 from core.identity.models import User
 from tenants.models import Account
 from tests.cast import TESTS
@@ -223,7 +223,7 @@ def test_an_archived_member_does_not_keep_a_team_from_being_archived(
 ) -> None:
     team = team_of(product)
     for user in (mia, theo):
-        services.archive_member(product=product, member=member_of(product, user), actor=TESTS)
+        members.archive_member(product=product, member=member_of(product, user), actor=TESTS)
 
     ada_client.post(path_of(product, "team", team.pk, "archive"))
 

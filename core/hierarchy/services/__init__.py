@@ -1,0 +1,1 @@
+"""Every write of organizations, teams, members and memberships, for both products."""

@@ -1,0 +1,108 @@
+"""Every write of members: seats in a product."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from core.audit.services import Actor, record
+from core.hierarchy import verbs
+from core.hierarchy.errors import AlreadyThere, IsArchived
+from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
+from core.hierarchy.product import Product
+from core.hierarchy.services.memberships import create_place, place_member
+from core.hierarchy.services.rows import archive
+from core.identity.models import Role, RoleAssignment, User
+from core.identity.services import InvitationLink, create_user, give_role, invite_user, take_role
+from core.tenancy.policy import bump_policy
+
+
+@dataclass(frozen=True, slots=True)
+class NewSeat:
+    """A member that was just added, with the link to send to who cannot sign in yet."""
+
+    member: AbstractMember
+    link: InvitationLink | None
+
+
+@transaction.atomic
+def create_member(*, product: Product, user: User, actor: Actor) -> AbstractMember:
+    """Give a user a seat in a product, under `global` until placed in a team.
+
+    Raises:
+        AlreadyThere: the user has a seat.
+        IsArchived: the user had one; it can be restored.
+    """
+    seat = product.member._default_manager.filter(user=user).first()
+    if seat is not None and seat.is_archived:
+        raise IsArchived(f"{user} had a seat in {product.title}. Restore it among the archived.")
+    if seat is not None:
+        raise AlreadyThere(f"{user} already has a seat in {product.title}.")
+    member = product.member._default_manager.create(user=user)
+    everyone = product.organization._default_manager.get(is_global=True)
+    create_place(product=product, member=member, organization=everyone, team=None, is_primary=True)
+    record(
+        actor=actor,
+        verb=verbs.MEMBER_ADDED,
+        target=("member", member.pk, str(user)),
+        after={"product": product.title},
+        product=product.slug,
+    )
+    give_role(user=user, role=Role.MEMBER, product=product.slug, actor=actor)
+    bump_policy()
+    return member
+
+
+@transaction.atomic
+def invite_member(
+    *,
+    product: Product,
+    email: str,
+    name: str = "",
+    organization: AbstractOrganization | None = None,
+    team: AbstractTeam | None = None,
+    actor: Actor,
+) -> NewSeat:
+    """Give somebody a seat by e-mail address, and a place if one is named.
+
+    Who is new here gets a login and an invitation; the caller sends its link.
+
+    Raises:
+        InvalidInput: the e-mail address is not one.
+        AlreadyThere: the person has a seat.
+        IsArchived: the person had one, or the place is archived.
+    """
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    if user is None:
+        user = create_user(email=email, name=name, is_active=False, actor=actor)
+    member = create_member(product=product, user=user, actor=actor)
+    if organization is not None and not organization.is_global:
+        place_member(
+            product=product, member=member, organization=organization, team=team, actor=actor
+        )
+    link = None if user.has_joined else invite_user(user=user, actor=actor)
+    return NewSeat(member, link)
+
+
+@transaction.atomic
+def archive_member(
+    *, product: Product, member: AbstractMember, reason: str = "", actor: Actor
+) -> None:
+    """Take somebody's seat away: keys and tokens of this product stop at once."""
+    archive(member, kind="member", product=product, reason=reason, actor=actor)
+    for role in RoleAssignment.objects.filter(user=member.user, product=product.slug):
+        take_role(assignment=role, actor=actor)
+
+
+@transaction.atomic
+def restore_member(*, product: Product, member: AbstractMember, actor: Actor) -> None:
+    """Give an archived member the seat back, in the places they had."""
+    member.archived_at = None
+    member.save(update_fields=("archived_at",))
+    give_role(user=member.user, role=Role.MEMBER, product=product.slug, actor=actor)
+    record(
+        actor=actor,
+        verb=verbs.RESTORED["member"],
+        target=("member", member.pk, str(member)),
+        product=product.slug,
+    )
+    bump_policy()
