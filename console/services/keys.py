@@ -144,4 +144,6 @@ def _invalid(field: str, detail: str) -> InvalidInput:
 
 def _record(verb: str, key: VirtualKey, actor: Actor, **values: Any) -> None:
     target = ("key", key.pk, key.name)
-    record(actor=actor, verb=verb, target=target, product="console", **values)
+    place = key.membership
+    nodes = (place.team_id or place.organization_id,)
+    record(actor=actor, verb=verb, target=target, product="console", nodes=nodes, **values)

@@ -1,5 +1,7 @@
 """AuditEntry: the immutable record of one change."""
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +29,9 @@ class AuditEntry(models.Model):
     target_label = models.CharField(_("what"), max_length=254)
     before = models.JSONField(null=True, encoder=DjangoJSONEncoder)
     after = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+    # The organizations and teams that the entry is about or names, none where it concerns the
+    # account as a whole. Whoever administers all of them may read it.
+    nodes = ArrayField(models.UUIDField(), default=list, blank=True, editable=False)
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     address = models.CharField(max_length=64, blank=True)
@@ -35,7 +40,10 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit log")
         ordering = ("-id",)
-        indexes = (models.Index(fields=("target_id", "-id"), name="audit_by_target"),)
+        indexes = (
+            models.Index(fields=("target_id", "-id"), name="audit_by_target"),
+            GinIndex(fields=("nodes",), name="audit_by_nodes"),
+        )
 
     def __str__(self) -> str:
         return self.sentence

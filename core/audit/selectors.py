@@ -31,6 +31,7 @@ def entries(
     about: UUID | str | None = None,
     by: UUID | str | None = None,
     without: Collection[str] = (),
+    within: Collection[UUID] | None = None,
     before: UUID | None = None,
     limit: int = 50,
 ) -> list[AuditEntry]:
@@ -38,10 +39,11 @@ def entries(
 
     `product` also lets through what belongs to no product; `verb` is one verb, or all of a noun
     when it ends in a dot; `text` is looked for in who, what and why; `about` is the id of a
-    target, `by` of an actor; `without` names verbs to leave out; `before` is the id of the last
-    entry already shown.
+    target, `by` of an actor; `without` names verbs to leave out; `within` are the organizations
+    and teams to which somebody is limited, None for no limit; `before` is the id of the last entry
+    already shown.
     """
-    wanted = Q()
+    wanted = _within(within)
     if product:
         wanted &= Q(product__in=("", product))
     if verb:
@@ -58,9 +60,9 @@ def entries(
     return list(rows.order_by("-id")[:limit])
 
 
-def recent_verbs(product: str = "") -> list[str]:
+def recent_verbs(product: str = "", *, within: Collection[UUID] | None = None) -> list[str]:
     """Return the verbs that occur among the latest entries, in order; for a filter."""
-    rows = AuditEntry.objects.order_by("-id")
+    rows = AuditEntry.objects.filter(_within(within)).order_by("-id")
     if product:
         rows = rows.filter(product__in=("", product))
     return sorted(set(rows.values_list("verb", flat=True)[:_RECENT]))
@@ -75,6 +77,15 @@ def changes_of(entry: AuditEntry) -> list[Change]:
 def icon_for(entry: AuditEntry) -> str:
     """Return the icon of an entry's verb."""
     return icon_of(entry.verb)
+
+
+def _within(nodes: Collection[UUID] | None) -> Q:
+    """Entries that name only these nodes, and at least one."""
+    if nodes is None:
+        return Q()
+    known = sorted(nodes)
+    # The first condition is what the index is for.
+    return Q(nodes__overlap=known) & Q(nodes__contained_by=known)
 
 
 def _mentions(word: str) -> Q:

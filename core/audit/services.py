@@ -1,6 +1,6 @@
 """Actor and `record()`: every write service calls it once, in its own transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -9,6 +9,8 @@ from django.db import connection
 
 from core.audit import verbs
 from core.audit.models import AuditEntry
+
+_NODE_KINDS = ("organization", "team")
 
 ActorKind = Literal["user", "key", "client_app", "job", "system"]
 
@@ -53,13 +55,22 @@ def record(
     after: Mapping[str, Any] | None = None,
     reason: str = "",
     product: str = "",
+    nodes: Iterable[UUID | None] = (),
 ) -> AuditEntry:
-    """Write one audit entry in the current schema. Secrets never belong in `before` or `after`."""
+    """Write one audit entry in the current schema. Secrets never belong in `before` or `after`.
+
+    `nodes` are the organizations and teams that the entry is about or names: only who administers
+    all of them reads it, beside the account admins. An organization or a team as the target is
+    one of them by itself; without any, the entry is the account admins' alone.
+    """
     assert verbs.is_registered(verb), f"Declare the verb {verb} with its sentence."
     assert connection.in_atomic_block, "An entry stands or falls with the change it describes."
     kind, target_id, label = (
         (target.kind, target.id, target.label) if isinstance(target, Target) else target
     )
+    named = {node for node in nodes if node is not None}
+    if kind in _NODE_KINDS:
+        named.add(UUID(str(target_id)))
     return AuditEntry.objects.create(
         product=product,
         actor_kind=actor.kind,
@@ -72,6 +83,7 @@ def record(
         target_label=label[:254],
         before=dict(before) if before is not None else None,
         after=dict(after) if after is not None else None,
+        nodes=sorted(named),
         reason=reason[:500],
         request_id=actor.request_id,
         address=actor.address,

@@ -10,7 +10,7 @@ from core.hierarchy.errors import AlreadyThere, IsArchived
 from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product
 from core.hierarchy.services.memberships import create_place, place_member
-from core.hierarchy.services.rows import archive
+from core.hierarchy.services.rows import archive, place_ids
 from core.identity.models import Role, RoleAssignment, User
 from core.identity.services import InvitationLink, create_user, give_role, invite_user, take_role
 from core.tenancy.policy import bump_policy
@@ -88,7 +88,14 @@ def archive_member(
     *, product: Product, member: AbstractMember, reason: str = "", actor: Actor
 ) -> None:
     """Take somebody's seat away: keys and tokens of this product stop at once."""
-    archive(member, kind="member", product=product, reason=reason, actor=actor)
+    archive(
+        member,
+        kind="member",
+        product=product,
+        reason=reason,
+        actor=actor,
+        nodes=place_ids(member),
+    )
     for role in RoleAssignment.objects.filter(user=member.user, product=product.slug):
         take_role(assignment=role, actor=actor)
 
@@ -104,5 +111,6 @@ def restore_member(*, product: Product, member: AbstractMember, actor: Actor) ->
         verb=verbs.RESTORED["member"],
         target=("member", member.pk, str(member)),
         product=product.slug,
+        nodes=place_ids(member),
     )
     bump_policy()

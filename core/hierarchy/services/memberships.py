@@ -1,5 +1,8 @@
 """Every write of memberships: members' places in teams and organizations."""
 
+from typing import Any
+from uuid import UUID
+
 from django.db import transaction
 
 from core.audit.services import Actor, record
@@ -55,6 +58,7 @@ def place_member(
         target=("member", member.pk, str(member)),
         after={"place": str(team or organization)},
         product=product.slug,
+        nodes=(_node_id(place),),
     )
     bump_policy()
     return place
@@ -74,6 +78,7 @@ def make_primary(*, product: Product, membership: AbstractMembership, actor: Act
         target=("member", member.pk, str(member)),
         after={"place": str(membership)},
         product=product.slug,
+        nodes=(_node_id(membership),),
     )
     bump_policy()
 
@@ -99,6 +104,7 @@ def remove_membership(*, product: Product, membership: AbstractMembership, actor
         target=("member", member.pk, str(member)),
         before={"place": str(membership)},
         product=product.slug,
+        nodes=(_node_id(membership),),
     )
     bump_policy()
 
@@ -123,3 +129,8 @@ def create_place(
         wallet=wallet,
     )
     return membership
+
+
+def _node_id(membership: Any) -> UUID:
+    node_id: UUID = membership.team_id or membership.organization_id
+    return node_id
