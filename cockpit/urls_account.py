@@ -10,6 +10,7 @@ urlpatterns = [
     path("api/copilot/v1/", include("copilot.api.v1.urls")),
     path("api/console/v1/", include("console.api.v1.urls")),
     path("api/", include("core.api.urls")),
+    path("notifications/", include("core.ui.notifications.urls")),
     path("", include("cockpit.pages.urls")),
     path("copilot/", include("copilot.urls")),
     path("console/", include("console.urls")),

@@ -15,7 +15,11 @@ _COMMON: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
-    "STYLES": [_asset("cockpit/css/cockpit.css"), _asset("cockpit/css/parts.css")],
+    "STYLES": [
+        _asset("cockpit/css/cockpit.css"),
+        _asset("cockpit/css/parts.css"),
+        _asset("cockpit/css/shell.css"),
+    ],
     "SCRIPTS": [_asset("cockpit/js/cockpit.js")],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": _asset("cockpit/img/favicon.svg")}

@@ -46,6 +46,7 @@ TENANT_APPS = (
     *_BOTH_BEFORE,
     *_BOTH,
     "core.tenancy",
+    "core.notifications",
     "core.access",
     "core.credits",
     "core.guardrails",

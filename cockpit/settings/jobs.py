@@ -22,5 +22,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-reservations": {"task": "platform.sweep_reservations", "schedule": 30.0},
     "sweep-tokens": {"task": "platform.sweep_tokens", "schedule": 3600.0},
+    "forget-notifications": {"task": "platform.forget_notifications", "schedule": 86_400.0},
+    "expiring-keys": {"task": "platform.warn_of_expiring_keys", "schedule": 21_600.0},
     "daily-figures": {"task": "platform.daily_figures", "schedule": 300.0},
 }

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from console.errors import KeyRevoked
 from console.models import Membership, VirtualKey
@@ -20,6 +21,8 @@ from core.hierarchy.errors import IsArchived
 from core.kit.clock import now
 from core.kit.problems import InvalidInput
 from core.kit.secrets import keyed_hash, random_token
+from core.notifications import kinds
+from core.notifications.services import notify
 from core.tenancy.context import Account
 from core.tenancy.policy import bump_policy
 
@@ -33,6 +36,17 @@ KEY_RENAMED = verbs.register(
 )
 KEY_REVOKED = verbs.register(
     "key.revoked", "{actor} revoked the key {target} of {before[member]}", icon="key_off"
+)
+
+# Enough time to put a new key wherever the old one is used.
+WARNED_DAYS = 7
+KEY_EXPIRES = kinds.register(
+    "key.expires",
+    label=_("One of your virtual keys is about to expire"),
+    sentence=_("Your key {key} expires on {day}. Create a new one in time."),
+    icon="key",
+    tone="warn",
+    by_mail=True,
 )
 
 
@@ -116,6 +130,32 @@ def note_key_use(*, key_id: UUID) -> None:
     moment = now()
     stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - timedelta(minutes=1))
     VirtualKey.objects.filter(stale, pk=key_id).update(last_used_at=moment)
+
+
+def warn_of_expiring_keys() -> int:
+    """Tell the owners of keys that expire within a week, once for each; return how many."""
+    moment = now()
+    keys = VirtualKey.objects.filter(
+        revoked_at=None,
+        expires_at__gt=moment,
+        expires_at__lte=moment + timedelta(days=WARNED_DAYS),
+        membership__archived_at=None,
+        membership__member__archived_at=None,
+    )
+    told = 0
+    for key in keys.select_related("membership__member__user"):
+        assert key.expires_at is not None
+        told += len(
+            notify(
+                users=[key.membership.member.user],
+                kind=KEY_EXPIRES,
+                params={"key": key.name, "day": f"{key.expires_at:%d %B %Y}"},
+                link="/console/keys/",
+                product="console",
+                dedup_key=f"key-expires:{key.pk}:{key.expires_at:%Y-%m-%d}",
+            )
+        )
+    return told
 
 
 def hash_of(token: str) -> str:

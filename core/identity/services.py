@@ -14,6 +14,7 @@ from core.audit import verbs
 from core.audit.services import Actor, record
 from core.identity.errors import EmailTaken, InvitationInvalid, LastAdmin
 from core.identity.models import Invitation, Role, RoleAssignment, User
+from core.identity.signals import role_given
 from core.kit.clock import now
 from core.kit.problems import InvalidInput
 from core.kit.secrets import keyed_hash, random_token
@@ -207,6 +208,7 @@ def give_role(
     if is_new:
         after = {"role": role.label, "product": product, "node": str(node_id or "")}
         record(actor=actor, verb=ROLE_GIVEN, target=_target(user), after=after, product=product)
+        role_given.send(sender=RoleAssignment, assignment=assignment, actor=actor)
         _bump()
     return assignment
 

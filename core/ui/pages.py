@@ -30,7 +30,9 @@ View = Callable[..., HttpResponse]
 def page(*, permission: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
     """Turn a function into a page for those who carry a codename.
 
-    Nobody signed in: the login page. No codename: 403 with a sentence. A `Problem` that the view
+    An empty codename is for anybody who is signed in.
+
+    Nobody signed in: the login page. Not carried: 403 with a sentence. A `Problem` that the view
     does not catch becomes a page with its status, never a 500.
     """
 
@@ -125,7 +127,7 @@ def _refusal(request: HttpRequest, permission: str, methods: Sequence[str]) -> H
         return _to_login(request)
     if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
         return _wrong_method(request, methods)
-    if not may(request.user, permission):
+    if permission and not may(request.user, permission):
         return problem_page(
             request, NotAllowed("Your role does not include this page. Ask an account admin.")
         )

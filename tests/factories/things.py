@@ -10,15 +10,19 @@ from core.access.services import switch_llm_on
 from core.credits.models import Book
 from core.credits.services import allocating
 from core.guardrails.services import bind_guardrail, create_guardrail
-from core.hierarchy.product import Product, products
+from core.hierarchy.product import Product, product_named, products
 from core.identity.models import Role, RoleAssignment
 from core.identity.services import invite_user
+from core.notifications import kinds
+from core.notifications.services import notify
 from core.tenancy.context import in_account, in_public
 from core.tokens.services import create_client_app
 from tenants.models import Account, Llm
 from tests.cast import ORGANIZATION, TEAM, TESTS
 from tests.factories.credits import a_key, call_context, hold, settle
 from tests.factories.identity import UserFactory
+
+NEWS = kinds.register("tests.news", label="News of the tests", sentence="{what}")
 
 Things = dict[str, dict[str, UUID | str]]
 
@@ -38,6 +42,7 @@ def things_in(account: Account, llm: Llm) -> Things:
             "assignment_id": assignment.pk,
             "admin_id": assignment.user_id,
             "account_id": account.pk,
+            "notification_id": _news(account, found["console"]["member_id"]),
             "token": invite_user(user=newcomer, actor=TESTS).token,
             "uidb36": "1",
             "key": "set-password",
@@ -115,6 +120,18 @@ def _call(place: Any, *, product: str, llm: str) -> UUID:
     request_id = hold(place.wallet, 7, context=context)
     settle(request_id, 7)
     return request_id
+
+
+def _news(account: Account, member_id: UUID | str) -> UUID:
+    """Tell the member whose key it is of something; who else asks for it finds nothing."""
+    member = product_named("console").member._default_manager.get(pk=member_id)
+    told = notify(
+        users=[member.user],
+        kind=NEWS,
+        params={"what": _canary(account, "news")},
+        dedup_key=a_key(),
+    )
+    return told[0].pk
 
 
 def _canary(account: Account, kind: str) -> str:

@@ -8,6 +8,7 @@ from core.audit.services import Actor, record
 from core.hierarchy import verbs
 from core.hierarchy.errors import AlreadyThere, IsArchived
 from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
+from core.hierarchy.notices import tell_of_seat
 from core.hierarchy.product import Product
 from core.hierarchy.services.memberships import create_place, place_member
 from core.hierarchy.services.rows import archive, place_ids
@@ -48,6 +49,7 @@ def create_member(*, product: Product, user: User, actor: Actor) -> AbstractMemb
         product=product.slug,
     )
     give_role(user=user, role=Role.MEMBER, product=product.slug, actor=actor)
+    tell_of_seat(product=product, member=member, actor=actor)
     bump_policy()
     return member
 

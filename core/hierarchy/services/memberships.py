@@ -16,6 +16,7 @@ from core.hierarchy.models import (
     AbstractOrganization,
     AbstractTeam,
 )
+from core.hierarchy.notices import tell_of_place
 from core.hierarchy.product import Product
 from core.hierarchy.services.rows import memberships_of, refuse_archived
 from core.kit.clock import now
@@ -60,6 +61,7 @@ def place_member(
         product=product.slug,
         nodes=(_node_id(place),),
     )
+    tell_of_place(product=product, member=member, place=place, actor=actor)
     bump_policy()
     return place
 

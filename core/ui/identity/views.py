@@ -18,6 +18,7 @@ from core.identity.errors import InvitationInvalid
 from core.identity.mailbox import mails
 from core.identity.models import Invitation, User
 from core.identity.selectors import account_admins, second_factor_of
+from core.notifications.selectors import mail_choices
 from core.tenancy.context import current_schema, in_account_schema
 from core.ui.identity.forms import InvitationForm, ProfileForm
 from core.ui.middleware import actor_of
@@ -68,6 +69,8 @@ def profile(request: HttpRequest) -> HttpResponse:
         second_factor=second_factor_of(user),
         needs_second_factor=settings.SUPER_ADMIN_NEEDS_TOTP and not in_account_schema(),
         helpers=_helpers(user),
+        # Super admins have no inbox.
+        mail_choices=mail_choices(user) if in_account_schema() else [],
     )
 
 

@@ -1,0 +1,1 @@
+"""What people are told of: an inbox for each, and mail for those who want it."""
