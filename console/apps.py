@@ -8,6 +8,9 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         from console.product import PRODUCT
+        from console.selectors.keys import count_working_keys
+        from core.hierarchy.keys import register_keys
         from core.hierarchy.product import register
 
         register(PRODUCT)
+        register_keys(PRODUCT.slug, count_working_keys)

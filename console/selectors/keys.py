@@ -45,6 +45,11 @@ def active_keys(keys: QuerySet[VirtualKey]) -> QuerySet[VirtualKey]:
     return keys.filter(Q(expires_at=None) | Q(expires_at__gt=now()), revoked_at=None)
 
 
+def count_working_keys(memberships: QuerySet[Membership]) -> int:
+    """Return how many keys the gateway admits for some memberships."""
+    return active_keys(VirtualKey.objects.filter(membership__in=memberships)).count()
+
+
 def places_for_key(user: User) -> QuerySet[Membership]:
     """Return the memberships that a user may make a key for, the primary one first.
 

@@ -44,6 +44,13 @@ class PolicyChanged(Conflict):
     title = "The rules have just changed; try again"
 
 
+class WalletMoved(Conflict):
+    """The wallet's node has moved below another since the caller looked."""
+
+    code = "wallet_moved"
+    title = "This has just moved to another place"
+
+
 class AccountSuspended(NotAllowed):
     """The account admits no calls."""
 

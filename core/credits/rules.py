@@ -20,15 +20,16 @@ class Move:
 
 
 def depth_of(kind: str, parent_kind: str | None) -> int | None:
-    """Return how deep a node's wallet stands below a parent of that kind; None if it cannot.
+    """Return how deep a node's wallet stands, below a parent of that kind; None if it cannot.
 
-    An organization and a membership under `global` have no parent.
+    An organization and a membership under `global` have no parent. The depth is the kind's alone,
+    so that a wallet that moves keeps its place in the order of locks.
     """
     depths = {
         ("organization", None): 1,
         ("team", "organization"): 2,
-        ("membership", None): 1,
-        ("membership", "organization"): 2,
+        ("membership", None): 3,
+        ("membership", "organization"): 3,
         ("membership", "team"): 3,
     }
     return depths.get((kind, parent_kind))

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from core.credits.errors import NoSuchBook
 from core.credits.models import (
@@ -14,6 +16,8 @@ from core.credits.models import (
     Book,
     Cycle,
     CycleState,
+    Reservation,
+    ReservationState,
     Transfer,
     TransferKind,
     Wallet,
@@ -56,6 +60,14 @@ class BookFigures:
     def left(self) -> int:
         """What is neither used nor held; the credit line left out."""
         return self.unallocated + self.pool + self.nodes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCalls:
+    """How many calls run, and what they hold together, from whatever wallets."""
+
+    calls: int
+    held: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,13 @@ def allocations_of(wallets: Iterable[UUID]) -> dict[UUID, int]:
     """Return the own allocation of those of these wallets that have one, in one query."""
     rules = AllocationRule.objects.filter(wallet__in=set(wallets))
     return dict(rules.values_list("wallet_id", "amount"))
+
+
+def open_calls_of(wallets: Iterable[UUID] | QuerySet[Any]) -> OpenCalls:
+    """Return how many calls of these wallets run at the moment, and what they hold together."""
+    rows = Reservation.objects.filter(wallet_id__in=wallets, state=ReservationState.OPEN)
+    sums = rows.aggregate(calls=Count("pk"), held=Coalesce(Sum("amount"), 0))
+    return OpenCalls(calls=sums["calls"], held=int(sums["held"]))
 
 
 def payers_of(wallet_id: UUID) -> list[Payer]:

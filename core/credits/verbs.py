@@ -44,3 +44,10 @@ SPILL_SET = register(
     "{actor} changed where calls of {target} may spill to",
     icon="conversion_path",
 )
+
+# An act's only: the audit log tells it with the node, as `team.moved` or `membership.moved`.
+WALLET_MOVED = register(
+    "credits.wallet_moved",
+    "{actor} moved the wallet of {target} to another place",
+    icon="drive_file_move",
+)

@@ -31,6 +31,13 @@ class AlreadyThere(Conflict):
     title = "The member is already there"
 
 
+class MovedMeanwhile(Conflict):
+    """Somebody else moved the node between looking and acting."""
+
+    code = "moved_meanwhile"
+    title = "This has just moved to another place"
+
+
 class IsArchived(Conflict):
     """An archived node takes part in nothing."""
 

@@ -27,6 +27,16 @@ RESTORED = _of_kinds(
 MEMBER_ADDED = register(
     "member.added", "{actor} gave {target} a seat in {after[product]}", icon="person_add"
 )
+TEAM_MOVED = register(
+    "team.moved",
+    "{actor} moved the team {target} from {before[organization]} to {after[organization]}",
+    icon="drive_file_move",
+)
+MEMBERSHIP_MOVED = register(
+    "membership.moved",
+    "{actor} moved {target} from {before[place]} to {after[place]}",
+    icon="drive_file_move",
+)
 PLACED = register(
     "membership.created", "{actor} added {target} to {after[place]}", icon="group_add"
 )

@@ -26,8 +26,9 @@ BOOK_KINDS = (WalletKind.UNALLOCATED, WalletKind.POOL, WalletKind.OVERFLOW)
 class Wallet(models.Model):
     """What one node, or the book itself, has in one book. The node points at it, never back.
 
-    `depth` decides the order in which every path locks balances: deepest first. Nothing locks
-    wallet rows.
+    `depth` decides the order in which every path locks balances: deepest first. It follows from
+    the kind and never changes, so that a wallet that moves keeps its place. Nothing locks wallet
+    rows; whoever changes `parent` holds the wallet's balance.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -50,8 +51,7 @@ class Wallet(models.Model):
                 condition=Q(kind__in=BOOK_KINDS, depth=0, parent=None)
                 | Q(kind=WalletKind.ORGANIZATION, depth=1, parent=None)
                 | Q(kind=WalletKind.TEAM, depth=2, parent__isnull=False)
-                | Q(kind=WalletKind.MEMBERSHIP, depth=1, parent=None)
-                | Q(kind=WalletKind.MEMBERSHIP, depth__in=(2, 3), parent__isnull=False),
+                | Q(kind=WalletKind.MEMBERSHIP, depth=3),
                 name="wallet_stands_at_its_depth",
             ),
         )

@@ -246,7 +246,8 @@ def _move(
     if claim.is_repeat:
         return claim.act
     ends = [end for end in (move.source, move.destination) if end is not None]
-    cycle, balances = lock_for(wallet.book, list(Wallet.objects.filter(pk__in=ends)))
+    others = Wallet.objects.filter(pk__in=ends).exclude(pk=wallet.pk)
+    cycle, balances = lock_for(wallet.book, (wallet, *others))
     apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=(move,))
     _record(
         verb,

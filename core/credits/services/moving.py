@@ -8,7 +8,7 @@ from django.db import connection
 
 from core.audit.services import Actor
 from core.credits import rules
-from core.credits.errors import IdempotencyMismatch, not_enough_in
+from core.credits.errors import IdempotencyMismatch, WalletMoved, not_enough_in
 from core.credits.models import Act, Balance, Book, Cycle, Transfer, Wallet
 from core.credits.rules import Move
 from core.credits.services.locking import hold_cycle, lock_balances
@@ -59,9 +59,19 @@ def claim_act(
 
 
 def lock_for(book: Book, wallets: Sequence[Wallet]) -> tuple[Cycle, dict[Any, Balance]]:
-    """Hold the open cycle and lock the balances of `wallets` in it."""
+    """Hold the open cycle and lock the balances of `wallets` in it.
+
+    Raises:
+        WalletMoved: one has another parent now than when it was read.
+    """
     cycle = hold_cycle(book)
-    return cycle, lock_balances(cycle, (wallet.pk for wallet in wallets))
+    balances = lock_balances(cycle, (wallet.pk for wallet in wallets))
+    # Whoever moves a wallet holds its balance, so from here on the parents stay.
+    parents = dict(Wallet.objects.filter(pk__in=balances).values_list("pk", "parent_id"))
+    for wallet in wallets:
+        if parents[wallet.pk] != wallet.parent_id:
+            raise WalletMoved("Somebody has just moved this to another place. Look again.")
+    return cycle, balances
 
 
 def apply_moves(

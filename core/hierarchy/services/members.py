@@ -11,7 +11,7 @@ from core.hierarchy.models import AbstractMember, AbstractOrganization, Abstract
 from core.hierarchy.notices import tell_of_seat
 from core.hierarchy.product import Product
 from core.hierarchy.services.memberships import create_place, place_member
-from core.hierarchy.services.rows import archive, place_ids
+from core.hierarchy.services.rows import archive, hold, place_ids
 from core.identity.models import Role, RoleAssignment, User
 from core.identity.services import InvitationLink, create_user, give_role, invite_user, take_role
 from core.tenancy.policy import bump_policy
@@ -73,6 +73,8 @@ def invite_member(
         AlreadyThere: the person has a seat.
         IsArchived: the person had one, or the place is archived.
     """
+    # Before the seat, which holds the policy version: who moves a team locks in that order too.
+    hold(team or organization)
     user = User.objects.filter(email__iexact=email.strip()).first()
     if user is None:
         user = create_user(email=email, name=name, is_active=False, actor=actor)

@@ -18,7 +18,7 @@ from core.hierarchy.models import (
 )
 from core.hierarchy.notices import tell_of_place
 from core.hierarchy.product import Product
-from core.hierarchy.services.rows import memberships_of, refuse_archived
+from core.hierarchy.services.rows import hold, memberships_of, refuse_archived, refuse_moved
 from core.kit.clock import now
 from core.tenancy.policy import bump_policy
 
@@ -39,11 +39,14 @@ def place_member(
     Raises:
         AlreadyThere: the member is in this place.
         IsArchived: the member, the organization or the team is archived.
+        MovedMeanwhile: the team is in another organization by now.
     """
+    # In a team, nobody waits for others who join the same organization.
+    hold(member, team or organization)
     for node in (member, organization, team):
         if node is not None:
             refuse_archived(node)
-    assert team is None or team.organization == organization  # type: ignore[attr-defined]
+    refuse_moved(team, organization)
     places = memberships_of(product).filter(member=member, archived_at=None)
     if places.filter(organization=organization, team=team).exists():
         raise AlreadyThere(f"{member} is already in {team or organization}.")
@@ -69,6 +72,7 @@ def place_member(
 @transaction.atomic
 def make_primary(*, product: Product, membership: AbstractMembership, actor: Actor) -> None:
     """Make a place the one that calls without an acting team are charged to."""
+    hold(membership.member, membership)  # type: ignore[attr-defined]
     refuse_archived(membership)
     member = membership.member  # type: ignore[attr-defined]
     places = memberships_of(product).filter(member=member, archived_at=None)
@@ -89,6 +93,8 @@ def make_primary(*, product: Product, membership: AbstractMembership, actor: Act
 def remove_membership(*, product: Product, membership: AbstractMembership, actor: Actor) -> None:
     """Take a member out of a place. The place under `global` stays as long as the seat does."""
     member = membership.member  # type: ignore[attr-defined]
+    hold(member, membership)
+    refuse_archived(membership)
     if membership.organization.is_global:  # type: ignore[attr-defined]
         raise GlobalIsFixed("Everyone is in global. Archive the member to take the seat away.")
     membership.archived_at, was_primary = now(), membership.is_primary

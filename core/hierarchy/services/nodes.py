@@ -6,16 +6,23 @@ in its history.
 
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from core.audit.services import Actor, record
 from core.credits.models import Book, WalletKind
 from core.credits.services.books import create_wallet, open_book
 from core.hierarchy import verbs
-from core.hierarchy.errors import NameTaken, StillInUse
+from core.hierarchy.errors import StillInUse
 from core.hierarchy.models import AbstractOrganization, AbstractTeam, Node
 from core.hierarchy.product import Product
-from core.hierarchy.services.rows import archive, memberships_of, refuse_archived, refuse_global
+from core.hierarchy.services.rows import (
+    archive,
+    hold,
+    memberships_of,
+    refuse_archived,
+    refuse_global,
+    save_named,
+)
 from core.kit.problems import InvalidInput
 from core.tenancy.policy import bump_policy
 
@@ -55,6 +62,7 @@ def create_team(
         NameTaken: another team of the organization has the name.
         GlobalIsFixed: `global` has no teams of its own.
     """
+    hold(organization)
     refuse_global(organization)
     refuse_archived(organization)
     assert organization.wallet is not None
@@ -80,7 +88,7 @@ def rename_node(*, product: Product, node: Node, name: str, actor: Actor) -> Non
     before, node.name = node.name, _checked_name(name)
     if before == node.name:
         return
-    _save(node, update_fields=("name",))
+    save_named(node, update_fields=("name",))
     record(
         actor=actor,
         verb=verbs.RENAMED[_kind(node)],
@@ -99,6 +107,7 @@ def archive_node(*, product: Product, node: Node, reason: str = "", actor: Actor
         StillInUse: it still has teams or members.
         GlobalIsFixed: it is `global`.
     """
+    hold(node)
     if isinstance(node, AbstractOrganization):
         refuse_global(node)
         teams: Any = product.team._default_manager
@@ -126,7 +135,7 @@ def restore_node(*, product: Product, node: Node, actor: Actor) -> None:
     if isinstance(node, AbstractTeam):
         refuse_archived(node.organization)  # type: ignore[attr-defined]
     node.archived_at = None
-    _save(node, update_fields=("archived_at",))
+    save_named(node, update_fields=("archived_at",))
     record(
         actor=actor,
         verb=verbs.RESTORED[_kind(node)],
@@ -137,7 +146,7 @@ def restore_node(*, product: Product, node: Node, actor: Actor) -> None:
 
 
 def _created(node: NamedT, *, product: Product, actor: Actor) -> NamedT:
-    _save(node)
+    save_named(node)
     kind = _kind(node)
     record(
         actor=actor,
@@ -147,16 +156,6 @@ def _created(node: NamedT, *, product: Product, actor: Actor) -> NamedT:
     )
     bump_policy()
     return node
-
-
-def _save(node: Node, *, update_fields: tuple[str, ...] | None = None) -> None:
-    try:
-        with transaction.atomic():
-            node.save(update_fields=update_fields)
-    except IntegrityError as error:
-        if "name_once" not in str(error):
-            raise
-        raise NameTaken(f"There is already one called {node}.") from None
 
 
 def _checked_name(name: str) -> str:

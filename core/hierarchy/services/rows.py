@@ -4,10 +4,18 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError, transaction
+
 from core.audit.services import Actor, record
 from core.hierarchy import verbs
-from core.hierarchy.errors import GlobalIsFixed, IsArchived
-from core.hierarchy.models import AbstractMember, AbstractOrganization, Node
+from core.hierarchy.errors import GlobalIsFixed, IsArchived, MovedMeanwhile, NameTaken
+from core.hierarchy.models import (
+    AbstractMember,
+    AbstractMembership,
+    AbstractOrganization,
+    AbstractTeam,
+    Node,
+)
 from core.hierarchy.product import Product
 from core.kit.clock import now
 from core.tenancy.policy import bump_policy
@@ -49,11 +57,53 @@ def archive(
     bump_policy()
 
 
+def save_named(node: Node, *, update_fields: tuple[str, ...] | None = None) -> None:
+    """Save an organization or a team.
+
+    Raises:
+        NameTaken: a sibling has the name.
+    """
+    try:
+        with transaction.atomic():
+            node.save(update_fields=update_fields)
+    except IntegrityError as error:
+        if "name_once" not in str(error):
+            raise
+        raise NameTaken(f"There is already one called {node}.") from None
+
+
+def hold(*nodes: Node | None) -> None:
+    """Lock nodes until our transaction ends, and bring them up to date.
+
+    One order for everybody: organizations, teams, members, memberships, each by id; before any
+    balance, and before the policy version.
+    """
+    present = {node.pk: node for node in nodes if node is not None}.values()
+    for node in sorted(present, key=lambda node: (_rank(node), node.pk)):
+        locked = type(node)._default_manager.select_for_update(no_key=True)
+        node.refresh_from_db(from_queryset=locked)
+
+
 def refuse_global(organization: AbstractOrganization) -> None:
     if organization.is_global:
         raise GlobalIsFixed("global holds everyone and has no teams or credits of its own.")
 
 
+def refuse_moved(team: AbstractTeam | None, organization: AbstractOrganization) -> None:
+    if team is not None and team.organization_id != organization.pk:  # type: ignore[attr-defined]
+        raise MovedMeanwhile(f"{team} belongs to another organization. Look again.")
+
+
 def refuse_archived(node: Node) -> None:
     if node.is_archived:
         raise IsArchived(f"{node} is archived. Restore it first.")
+
+
+def _rank(node: Node) -> int:
+    kinds: tuple[type[Any], ...] = (
+        AbstractOrganization,
+        AbstractTeam,
+        AbstractMember,
+        AbstractMembership,
+    )
+    return next(rank for rank, kind in enumerate(kinds) if isinstance(node, kind))

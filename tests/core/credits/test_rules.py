@@ -17,8 +17,8 @@ A, B = UUID(int=1), UUID(int=2)
     [
         ("organization", None, 1),
         ("team", "organization", 2),
-        ("membership", None, 1),
-        ("membership", "organization", 2),
+        ("membership", None, 3),
+        ("membership", "organization", 3),
         ("membership", "team", 3),
         ("team", None, None),
         ("team", "team", None),
