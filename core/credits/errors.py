@@ -72,6 +72,20 @@ class InvalidAmount(InvalidInput):
     title = "This is not an amount of credits that can move"
 
 
+class InvalidPlan(InvalidInput):
+    """A plan that cannot be. Extension: the fields that are wrong."""
+
+    code = "invalid_plan"
+    title = "This cannot be a plan"
+
+
+class StatementMoved(Conflict):
+    """Somebody else has taken the statement further, or it is not as far yet."""
+
+    code = "statement_moved"
+    title = "The statement is in another state"
+
+
 def not_enough_in(balance: Balance, *, kind: str, asked: int) -> InsufficientCredits:
     """Return the problem of moving `asked` out of a wallet that has less to give."""
     available = max(balance.free, 0)

@@ -72,11 +72,20 @@ class OpenCalls:
 
 @dataclass(frozen=True, slots=True)
 class LedgerHealth:
-    """Holds that are open, those past their time, and calls charged by a guess, never settled."""
+    """What an operator watches.
+
+    Holds that are open, and those past their time; calls charged by a guess and never settled;
+    books whose renewal is overdue, and since how many seconds the longest; cycles that wait for
+    their last call; open cycles that began with less than their allocation rules ask for.
+    """
 
     open_reservations: int
     expired_reservations: int
     unsettled_events: int
+    overdue_books: int = 0
+    overdue_seconds: int = 0
+    closing_cycles: int = 0
+    short_cycles: int = 0
 
 
 def book_of(product: str) -> Book:
@@ -172,10 +181,32 @@ def health() -> LedgerHealth:
 
 
 def granted_in(cycle: Cycle) -> int:
-    """Return what came into a cycle from outside, less what was taken back."""
-    rows = Transfer.objects.filter(cycle=cycle).values("kind").annotate(total=Sum("amount"))
-    totals = {row["kind"]: row["total"] for row in rows.order_by()}
-    return int(totals.get(TransferKind.GRANT, 0)) - int(totals.get(TransferKind.TAKE_BACK, 0))
+    """Return what came into a cycle: granted, less what was taken back, and carried over into it.
+
+    What left it again when it ended, by rollover or expiry, does not count.
+    """
+    rows = Transfer.objects.filter(cycle=cycle, kind__in=_COMING_IN)
+    came = rows.filter(from_wallet=None).aggregate(total=Sum("amount"))["total"] or 0
+    back = rows.filter(to_wallet=None, kind__in=(TransferKind.TAKE_BACK, TransferKind.ADJUST))
+    return int(came) - int(back.aggregate(total=Sum("amount"))["total"] or 0)
+
+
+_COMING_IN = (
+    TransferKind.GRANT,
+    TransferKind.TAKE_BACK,
+    TransferKind.ROLLOVER,
+    TransferKind.ADJUST,
+)
+
+
+def products_to_renew() -> list[str]:
+    """Return the products whose open cycle is over, or that have a cycle to close.
+
+    By the database's clock, as renewal itself.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TO_RENEW)
+        return [row[0] for row in cursor.fetchall()]
 
 
 _PAYERS = """
@@ -194,5 +225,16 @@ SELECT
         WHERE state = 'open' AND expires_at <= clock_timestamp()),
     (SELECT count(*) FROM credits_usageevent guess
         WHERE guess.is_unsettled AND NOT EXISTS (
-            SELECT FROM credits_usageevent e WHERE e.corrects = guess.id))
+            SELECT FROM credits_usageevent e WHERE e.corrects = guess.id)),
+    (SELECT count(*) FROM credits_cycle WHERE state = 'open' AND ends_at <= clock_timestamp()),
+    (SELECT COALESCE(extract(epoch FROM clock_timestamp() - min(ends_at))::bigint, 0)
+        FROM credits_cycle WHERE state = 'open' AND ends_at <= clock_timestamp()),
+    (SELECT count(*) FROM credits_cycle WHERE state = 'closing'),
+    (SELECT count(*) FROM credits_cycle WHERE state = 'open' AND shortfall > 0)
+"""
+
+_TO_RENEW = """
+SELECT DISTINCT b.product FROM credits_book b JOIN credits_cycle c ON c.book_id = b.id
+WHERE c.state = 'closing' OR c.state = 'open' AND c.ends_at <= clock_timestamp()
+ORDER BY b.product
 """

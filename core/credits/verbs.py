@@ -51,3 +51,39 @@ WALLET_MOVED = register(
     "{actor} moved the wallet of {target} to another place",
     icon="drive_file_move",
 )
+PLAN_SET = register(
+    "credits.plan_set",
+    "{actor} set the plan of {target}: {after[grant]} credits, {after[period]}",
+    icon="event_repeat",
+)
+ZONE_SET = register(
+    "credits.time_zone_set",
+    "{actor} set the time zone of {target} from {before[time_zone]} to {after[time_zone]}",
+    icon="schedule",
+)
+RENEWED = register(
+    "credits.renewed",
+    "{actor} renewed {target}: cycle {after[cycle]} began with {after[granted]} credits",
+    icon="autorenew",
+)
+SHORT = register(
+    "credits.shortfall",
+    "The allocations of {target} ask for {after[shortfall]} credits more than cycle "
+    "{after[cycle]} began with",
+    icon="production_quantity_limits",
+)
+CYCLE_CLOSED = register(
+    "credits.cycle_closed",
+    "{actor} closed cycle {after[cycle]} of {target}: {after[amount]} credits of overflow to bill",
+    icon="receipt_long",
+)
+STATEMENT_INVOICED = register(
+    "credits.statement_invoiced",
+    "{actor} invoiced {after[amount]} credits of overflow of {target}",
+    icon="receipt",
+)
+STATEMENT_SETTLED = register(
+    "credits.statement_settled",
+    "{actor} settled the statement over {after[amount]} credits of overflow of {target}",
+    icon="task_alt",
+)

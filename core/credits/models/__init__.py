@@ -10,6 +10,8 @@ from core.credits.models.calls import (
 )
 from core.credits.models.caps import Cap, CapCounter, CapWindow
 from core.credits.models.movements import Act, Transfer, TransferKind
+from core.credits.models.plans import Period, Plan, Rollover
+from core.credits.models.statements import OverflowStatement, StatementState
 from core.credits.models.wallets import (
     AllocationMode,
     AllocationRule,
@@ -30,8 +32,13 @@ __all__ = (
     "Cycle",
     "CycleState",
     "Label",
+    "OverflowStatement",
+    "Period",
+    "Plan",
     "Reservation",
     "ReservationState",
+    "Rollover",
+    "StatementState",
     "Transfer",
     "TransferKind",
     "UsageEvent",

@@ -48,6 +48,12 @@ class Cycle(models.Model):
     """One period of a book. A book without a period has one cycle without end.
 
     The cycles of a book do not overlap: an exclusion constraint, in the migration, says so.
+    `plan_version` is the plan that it was made by, 0 before there was any. `shortfall` is by how
+    much the allocation rules asked for more than there was when it began.
+
+    The rest is written when it ends: `ended_by` is the renewal that took it to `closing`, and on
+    which all hangs that leaves the cycle; `rollover_left` is how much may still roll over out of
+    it, empty if everything may; `overflow_limit` is the credit line that it had.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -55,8 +61,15 @@ class Cycle(models.Model):
     number = models.PositiveIntegerField()
     starts_at = models.DateTimeField(db_default=Now())
     ends_at = models.DateTimeField(null=True)
-    plan_version = models.PositiveIntegerField(default=1)
+    plan_version = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=8, choices=CycleState.choices, default=CycleState.OPEN)
+    shortfall = models.BigIntegerField(default=0)
+    ended_by = models.ForeignKey(
+        "credits.Act", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    rollover_left = models.BigIntegerField(null=True)
+    overflow_limit = models.BigIntegerField(null=True)
+    closed_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("cycle")
@@ -72,6 +85,10 @@ class Cycle(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=CycleState.values), name="cycle_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(shortfall__gte=0) & (Q(rollover_left=None) | Q(rollover_left__gte=0)),
+                name="cycle_rests_not_negative",
             ),
         )
 

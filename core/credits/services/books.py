@@ -16,7 +16,7 @@ from core.kit.money import MAX_MICROCREDITS, format_credits
 def open_book(*, product: str, actor: Actor, time_zone: str = "UTC") -> Book:
     """Open the ledger of a product: its first cycle, and unallocated, pool and overflow, all empty.
 
-    The first cycle has no end; plans give it one.
+    The first cycle has no end; the first plan gives it one.
     """
     book = Book.objects.create(product=product, time_zone=time_zone)
     cycle = Cycle.objects.create(book=book, number=1, starts_at=Now())

@@ -12,6 +12,7 @@ from django.db import connection
 from core.credits.models import Balance, Book, Cycle
 
 _HOLD = "SELECT * FROM credits_cycle WHERE book_id = %s AND state = 'open' FOR SHARE"
+_KEEP = "SELECT * FROM credits_cycle WHERE book_id = %s AND state = 'open' FOR NO KEY UPDATE"
 
 
 def hold_cycle(book: Book) -> Cycle:
@@ -19,10 +20,20 @@ def hold_cycle(book: Book) -> Cycle:
 
     Calls do not take this lock; they look again after they have waited.
     """
+    return _locked(book, _HOLD)
+
+
+def keep_cycle(book: Book) -> Cycle:
+    """Return the open cycle of a book, for us alone among services: its end is about to change."""
+    return _locked(book, _KEEP)
+
+
+def _locked(book: Book, query: str) -> Cycle:
     assert connection.in_atomic_block
-    # Twice: a renewal that we waited for has just closed the cycle that we saw.
-    for _ in range(2):
-        found = list(Cycle.objects.raw(_HOLD, [book.pk]))
+    # Again where a renewal that we waited for has just ended the cycle that we saw; it may be
+    # making up for several.
+    for _ in range(100):
+        found = list(Cycle.objects.raw(query, [book.pk]))
         if found:
             return found[0]
     raise Cycle.DoesNotExist(f"The book {book.pk} has no open cycle.")

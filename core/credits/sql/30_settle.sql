@@ -106,14 +106,23 @@ DECLARE
     was_open CONSTANT boolean := held.state = 'open';
     context CONSTANT jsonb := held.context;
     cycle uuid := held.cycle_id;
+    -- Where to move on what is free afterwards, if the cycle is closing.
+    next uuid;
     charges jsonb;
 BEGIN
-    IF NOT was_open THEN
-        cycle := {schema}.ledger_chargeable(held.cycle_id);
+    -- Seen without a lock: where the cycle ends at this very moment, the rest stays in it and the
+    -- close moves it on.
+    IF NOT was_open OR EXISTS (SELECT FROM {schema}.credits_cycle c
+        WHERE c.id = held.cycle_id AND c.state <> 'open') THEN
+        SELECT late.target, late.next INTO cycle, next
+        FROM {schema}.ledger_hold_late(held.cycle_id, held.payers) late;
     END IF;
     charges := {schema}.ledger_pay(
         cycle, CASE WHEN was_open THEN held.sources ELSE '[]' END, held.payers,
         held.main_wallet_id, charge);
+    IF next IS NOT NULL THEN
+        PERFORM {schema}.ledger_carry_nodes(cycle, next, held.payers);
+    END IF;
     IF held.caps <> '[]' THEN
         PERFORM {schema}.ledger_count(
             held.caps, CASE WHEN was_open THEN held.amount ELSE 0 END, charge);
@@ -143,7 +152,8 @@ BEGIN
         (result->>'reported_cost_usd')::numeric, held.factor, held.factor_version,
         held.price_version, held.amount, charge, charges, held.caps, result->>'outcome',
         (result->>'status_code')::smallint, left(COALESCE(result->>'error_code', ''), 64),
-        COALESCE((result->>'is_estimated')::boolean, false), NOT was_open,
+        COALESCE((result->>'is_estimated')::boolean, false),
+        NOT was_open OR cycle <> held.cycle_id,
         ledger_charge.is_unsettled, (result->>'latency_ms')::int,
         (result->>'first_token_ms')::int, held.fingerprint, clock_timestamp());
 
@@ -161,22 +171,6 @@ END
 $ledger$;
 
 
--- The cycle that a late charge goes to: its own until that is closed, then the open one.
-CREATE OR REPLACE FUNCTION {schema}.ledger_chargeable(cycle uuid) RETURNS uuid
-LANGUAGE plpgsql AS $ledger$
-DECLARE
-    answer uuid;
-BEGIN
-    SELECT COALESCE(next.id, own.id) INTO STRICT answer
-    FROM {schema}.credits_cycle own
-    LEFT JOIN {schema}.credits_cycle next
-        ON own.state = 'closed' AND next.book_id = own.book_id AND next.state = 'open'
-    WHERE own.id = cycle;
-    RETURN answer;
-END
-$ledger$;
-
-
 -- A settlement after the sweep had to guess: charge or give back the difference, as an event of
 -- its own, once.
 CREATE OR REPLACE FUNCTION {schema}.ledger_correct(
@@ -185,7 +179,8 @@ CREATE OR REPLACE FUNCTION {schema}.ledger_correct(
 LANGUAGE plpgsql AS $ledger$
 DECLARE
     difference CONSTANT bigint := ceil(cost * guess.factor * 1000000)::bigint - guess.credits;
-    cycle CONSTANT uuid := {schema}.ledger_chargeable(guess.cycle_id);
+    cycle uuid;
+    next uuid;
     correction CONSTANT uuid := {schema}.ledger_uuid7();
     payers CONSTANT uuid[] := ARRAY(
         SELECT p.wallet_id FROM {schema}.ledger_payers() p
@@ -194,16 +189,13 @@ DECLARE
         SELECT p.wallet_id FROM {schema}.ledger_payers() p
         WHERE p.acting_id = guess.wallet_id AND p.via <> 'leftover'
         ORDER BY p.place LIMIT 1), guess.wallet_id);
+    involved CONSTANT uuid[] := payers || ARRAY(
+        SELECT (c->>'wallet')::uuid FROM jsonb_array_elements(guess.charges) c);
     charges jsonb;
     known record;
 BEGIN
-    PERFORM FROM {schema}.credits_balance b
-    JOIN {schema}.credits_wallet w ON w.id = b.wallet_id
-    WHERE b.wallet_id = ANY (payers || ARRAY(
-            SELECT (c->>'wallet')::uuid FROM jsonb_array_elements(guess.charges) c))
-        AND b.cycle_id = cycle
-    ORDER BY w.depth DESC, w.id
-    FOR UPDATE OF b;
+    SELECT late.target, late.next INTO cycle, next
+    FROM {schema}.ledger_hold_late(guess.cycle_id, involved) late;
     SELECT e.id, e.credits, e.charges INTO known
     FROM {schema}.credits_usageevent e WHERE e.corrects = guess.id;
     IF FOUND THEN
@@ -215,6 +207,9 @@ BEGIN
         charges := {schema}.ledger_pay(cycle, '[]', payers, main, difference);
     ELSE
         charges := {schema}.ledger_give_back(cycle, guess.charges, -difference);
+    END IF;
+    IF next IS NOT NULL THEN
+        PERFORM {schema}.ledger_carry_nodes(cycle, next, involved);
     END IF;
     IF guess.caps <> '[]' THEN
         PERFORM {schema}.ledger_count(guess.caps, 0, difference);

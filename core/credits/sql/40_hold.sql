@@ -29,9 +29,19 @@ $ledger$;
 -- charged, and marked late. The caller has locked it.
 CREATE OR REPLACE FUNCTION {schema}.ledger_free(held {schema}.credits_reservation) RETURNS void
 LANGUAGE plpgsql AS $ledger$
+DECLARE
+    next uuid;
 BEGIN
+    IF EXISTS (SELECT FROM {schema}.credits_cycle c
+        WHERE c.id = held.cycle_id AND c.state <> 'open') THEN
+        SELECT late.next INTO next
+        FROM {schema}.ledger_hold_late(held.cycle_id, held.payers) late;
+    END IF;
     PERFORM {schema}.ledger_pay(
         held.cycle_id, held.sources, held.payers, held.main_wallet_id, 0);
+    IF next IS NOT NULL THEN
+        PERFORM {schema}.ledger_carry_nodes(held.cycle_id, next, held.payers);
+    END IF;
     IF held.caps <> '[]' THEN
         PERFORM {schema}.ledger_count(held.caps, held.amount, 0);
     END IF;

@@ -22,8 +22,17 @@ BEGIN
     PERFORM FROM {schema}.credits_balance b
     JOIN {schema}.credits_wallet w ON w.id = b.wallet_id
     WHERE (b.wallet_id, b.cycle_id) IN (
-        SELECT p.wallet_id, h.cycle_id
-        FROM unnest(expired) h, unnest(h.payers) AS p (wallet_id) WHERE h.state = 'open')
+        SELECT p.wallet_id, c.id
+        FROM unnest(expired) h
+        CROSS JOIN unnest(h.payers) AS p (wallet_id)
+        -- The open cycle too: what is left in one that has ended moves on there.
+        CROSS JOIN LATERAL (
+            SELECT h.cycle_id
+            UNION
+            SELECT o.id FROM {schema}.credits_cycle o
+            WHERE o.book_id = h.book_id AND o.state = 'open'
+        ) AS c (id)
+        WHERE h.state = 'open')
     ORDER BY w.depth DESC, w.id, b.cycle_id
     FOR UPDATE OF b;
     PERFORM FROM {schema}.credits_capcounter k

@@ -83,18 +83,22 @@ LANGUAGE sql STABLE AS $ledger$
     WHERE k.used <> COALESCE(s.amount, 0)
 
     UNION ALL
-    -- Free, held and used of a wallet are what was credited to it; I1 to I3 hold those three.
+    -- Free, held and used of a wallet are what was credited to it; I1 to I3 hold those three. What
+    -- comes in is granted or carried in; what goes out is taken back, expires, is carried out, or
+    -- pays for overflow.
     SELECT 'I4 what came in is there', c.id::text,
         format('came in %s, is there %s', came.amount, there.amount)
     FROM {schema}.credits_cycle c
     CROSS JOIN LATERAL (
         SELECT COALESCE(sum(CASE
-            WHEN t.from_wallet_id IS NULL THEN t.amount
-            WHEN t.to_wallet_id IS NULL THEN -t.amount
+            WHEN t.from_wallet_id IS NULL AND d.kind <> 'overflow' THEN t.amount
+            WHEN f.kind <> 'overflow' AND (d.id IS NULL OR d.kind = 'overflow') THEN -t.amount
+            ELSE 0
         END), 0) AS amount
         FROM {schema}.credits_transfer t
-        JOIN {schema}.credits_wallet w ON w.id = COALESCE(t.to_wallet_id, t.from_wallet_id)
-        WHERE t.cycle_id = c.id AND w.kind <> 'overflow'
+        LEFT JOIN {schema}.credits_wallet f ON f.id = t.from_wallet_id
+        LEFT JOIN {schema}.credits_wallet d ON d.id = t.to_wallet_id
+        WHERE t.cycle_id = c.id
     ) came
     CROSS JOIN LATERAL (
         SELECT COALESCE(sum(b.credited), 0) AS amount
@@ -102,6 +106,27 @@ LANGUAGE sql STABLE AS $ledger$
         WHERE b.cycle_id = c.id AND w.kind <> 'overflow'
     ) there
     WHERE came.amount <> there.amount
+
+    UNION ALL
+    -- All that is carried over hangs on the act that ended its cycle.
+    SELECT 'I4 carried out = carried in', t.act_id::text,
+        format('%s of %s: out less in is %s', t.kind, wallet.id, sum(t.amount
+            * CASE WHEN t.to_wallet_id IS NULL THEN 1 ELSE -1 END))
+    FROM {schema}.credits_transfer t
+    CROSS JOIN LATERAL (SELECT COALESCE(t.to_wallet_id, t.from_wallet_id) AS id) wallet
+    WHERE t.kind IN ('rollover', 'adjust')
+        AND (t.to_wallet_id IS NULL OR t.from_wallet_id IS NULL)
+    GROUP BY t.act_id, t.kind, wallet.id
+    HAVING sum(t.amount * CASE WHEN t.to_wallet_id IS NULL THEN 1 ELSE -1 END) <> 0
+
+    UNION ALL
+    SELECT 'I4 nothing is left in a closed cycle', b.wallet_id::text,
+        format('credited %s, used %s, reserved %s', b.credited, b.used, b.reserved)
+    FROM {schema}.credits_balance b
+    JOIN {schema}.credits_wallet w ON w.id = b.wallet_id
+    JOIN {schema}.credits_cycle c ON c.id = b.cycle_id
+    WHERE c.state = 'closed'
+        AND (b.reserved <> 0 OR w.kind <> 'overflow' AND b.credited <> b.used)
 
     UNION ALL
     SELECT 'I5 open or final, not both', r.request_id::text, r.state
@@ -119,6 +144,28 @@ LANGUAGE sql STABLE AS $ledger$
     FROM {schema}.credits_book b
     LEFT JOIN {schema}.credits_cycle c ON c.book_id = b.id AND c.state = 'open'
     GROUP BY b.id HAVING count(c.id) <> 1
+
+    UNION ALL
+    SELECT 'I7 cycles follow each other', c.id::text,
+        format('number %s begins %s after one that ends %s', c.number, c.starts_at, p.ends_at)
+    FROM {schema}.credits_cycle c
+    LEFT JOIN {schema}.credits_cycle p ON p.book_id = c.book_id AND p.number = c.number - 1
+    WHERE c.number > 1 AND (p.ends_at IS DISTINCT FROM c.starts_at OR p.state = 'open')
+
+    UNION ALL
+    SELECT 'I7 one statement for each closed cycle', c.id::text,
+        format('%s, statement %s', c.state, s.id)
+    FROM {schema}.credits_cycle c
+    LEFT JOIN {schema}.credits_overflowstatement s ON s.cycle_id = c.id
+    WHERE (c.state = 'closed') <> (s.id IS NOT NULL) OR s.book_id <> c.book_id
+
+    UNION ALL
+    SELECT 'I7 a statement = overflow used, less what covered it', s.id::text,
+        format('used %s, covered %s, amount %s', s.used, s.covered, s.amount)
+    FROM {schema}.credits_overflowstatement s
+    JOIN {schema}.credits_balance b ON b.cycle_id = s.cycle_id
+    JOIN {schema}.credits_wallet w ON w.id = b.wallet_id AND w.kind = 'overflow'
+    WHERE s.used <> b.used OR s.covered <> b.credited OR s.amount <> b.used - b.credited
 
     UNION ALL
     SELECT 'I7 every wallet is in the open cycle', w.id::text, w.kind

@@ -22,6 +22,7 @@ from tests.factories.credits import (
     settle,
     spend,
 )
+from tests.factories.cycles import renew, set_plan
 
 
 @pytest.fixture
@@ -41,6 +42,8 @@ def used(branch: Branch) -> Branch:
     charging.sweep()
     settle(late, 2)
     charging.release(hold(branch.organization, 10))
+    set_plan(other.book, rollover="all")
+    renew(other.book)
     return branch
 
 
@@ -100,6 +103,11 @@ FAULTS = {
         UPDATE credits_capcounter SET used = used + 1""",
     "I4 what came in is there": """
         UPDATE credits_balance SET credited = credited + 1 WHERE wallet_id = %(pool)s""",
+    "I4 carried out = carried in": """
+        DELETE FROM credits_transfer WHERE kind = 'rollover' AND from_wallet_id IS NULL""",
+    "I4 nothing is left in a closed cycle": """
+        UPDATE credits_balance SET credited = credited + 1
+        WHERE cycle_id = (SELECT id FROM credits_cycle WHERE state = 'closed')""",
     "I5 open or final, not both": """
         UPDATE credits_reservation SET request_id =
             (SELECT id FROM credits_usageevent WHERE product = 'testing' LIMIT 1)
@@ -108,6 +116,12 @@ FAULTS = {
         UPDATE credits_usageevent SET is_unsettled = false""",
     "I7 one open cycle": """
         UPDATE credits_cycle SET state = 'closed' WHERE book_id = %(book)s""",
+    "I7 cycles follow each other": """
+        UPDATE credits_cycle SET ends_at = ends_at - interval '1 day' WHERE state = 'closed'""",
+    "I7 one statement for each closed cycle": """
+        DELETE FROM credits_overflowstatement""",
+    "I7 a statement = overflow used, less what covered it": """
+        UPDATE credits_overflowstatement SET used = used + 1, amount = amount + 1""",
     "I7 every wallet is in the open cycle": """
         DELETE FROM credits_balance WHERE wallet_id = %(team)s""",
     "I9 nothing outlives the sweep": """
@@ -116,11 +130,13 @@ FAULTS = {
         UPDATE credits_balance SET used = 1 WHERE wallet_id = %(unallocated)s""",
     "I11 a transfer stays in its book": """
         UPDATE credits_transfer SET cycle_id =
-            (SELECT c.id FROM credits_cycle c WHERE c.book_id <> %(book)s LIMIT 1)
+            (SELECT c.id FROM credits_cycle c
+            WHERE c.book_id <> %(book)s AND c.state = 'open' LIMIT 1)
         WHERE book_id = %(book)s""",
     "I11 a balance stays in its book": """
         UPDATE credits_balance SET cycle_id =
-            (SELECT c.id FROM credits_cycle c WHERE c.book_id <> %(book)s LIMIT 1)
+            (SELECT c.id FROM credits_cycle c
+            WHERE c.book_id <> %(book)s AND c.state = 'open' LIMIT 1)
         WHERE wallet_id = %(team)s""",
     "I11 a charge stays in its book": """
         UPDATE credits_usageevent SET book_id =

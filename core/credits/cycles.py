@@ -1,0 +1,86 @@
+"""When cycles end: a pure function of a plan's period and anchor, and of the time zone.
+
+A boundary is the first moment of a local day. No clock here: moments come from the database.
+"""
+
+from calendar import monthrange
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from zoneinfo import ZoneInfo
+
+_PERIODS = ("none", "day", "week", "month", "quarter", "year")
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often cycles end, and on which day. Anchors mean what `Plan` says."""
+
+    period: str
+    anchor_day: int = 1
+    anchor_month: int = 1
+
+    def __post_init__(self) -> None:
+        assert fault_of(self.period, self.anchor_day, self.anchor_month) == ""
+
+
+def fault_of(period: str, anchor_day: int, anchor_month: int) -> str:
+    """Return which of the three cannot be: period, anchor_day, anchor_month; nothing if all can."""
+    if period not in _PERIODS:
+        return "period"
+    if not 1 <= anchor_day <= (7 if period == "week" else 31):
+        return "anchor_day"
+    if not 1 <= anchor_month <= 12:
+        return "anchor_month"
+    return ""
+
+
+def boundary_after(moment: datetime, rhythm: Rhythm, time_zone: str) -> datetime | None:
+    """Return the first boundary later than `moment`, in UTC; None if there never is one."""
+    if rhythm.period == "none":
+        return None
+    zone = ZoneInfo(time_zone)
+    # One period back, so that none is missed where the offset has changed since.
+    for day in _days(rhythm)(rhythm, moment.astimezone(zone).date()):
+        boundary = first_moment(day, zone)
+        if boundary > moment:
+            return boundary
+    raise AssertionError("The days go on for ever.")
+
+
+def first_moment(day: date, zone: ZoneInfo) -> datetime:
+    """Return when a local day begins, in UTC.
+
+    Where clocks go forward over midnight, that is when they do; where midnight comes twice, it is
+    the first one.
+    """
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+
+
+def _days(rhythm: Rhythm) -> Callable[[Rhythm, date], Iterator[date]]:
+    if rhythm.period in {"day", "week"}:
+        return _days_of_weeks
+    return _days_of_months
+
+
+def _days_of_weeks(rhythm: Rhythm, near: date) -> Iterator[date]:
+    step = 1 if rhythm.period == "day" else 7
+    since_anchor = 0 if step == 1 else (near.isoweekday() - rhythm.anchor_day) % 7
+    first = near - timedelta(days=since_anchor + step)
+    return (first + timedelta(days=step * number) for number in count())
+
+
+def _days_of_months(rhythm: Rhythm, near: date) -> Iterator[date]:
+    step = {"month": 1, "quarter": 3, "year": 12}[rhythm.period]
+    month = near.year * 12 + near.month - 1
+    since_anchor = (month - (rhythm.anchor_month - 1)) % step
+    first = month - since_anchor - step
+    return (_day_of_month(first + step * number, rhythm.anchor_day) for number in count())
+
+
+def _day_of_month(months: int, wanted: int) -> date:
+    """Return a day of a month that is counted from year 0; its last one if it is shorter."""
+    year, month = divmod(months, 12)
+    last = monthrange(year, month + 1)[1]
+    return date(year, month + 1, min(wanted, last))
