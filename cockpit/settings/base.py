@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -20,18 +21,27 @@ _secrets = installation_secrets(DATA)
 SECRET_KEY = env.text("COCKPIT_SECRET_KEY") or _secrets["secret_key"]
 
 
-def _vault_key() -> bytes:
-    given = env.text("COCKPIT_VAULT_KEY") or _secrets["vault_key"]
+def _key(name: str, given: str) -> bytes:
     try:
         key = base64.b64decode(given, validate=True)
     except ValueError:
         key = b""
     if len(key) != 32:
-        raise ImproperlyConfigured("COCKPIT_VAULT_KEY must be 32 bytes in base64.")
+        raise ImproperlyConfigured(f"{name} must be 32 bytes in base64.")
     return key
 
 
-VAULT_KEY = _vault_key()
+def _audit_keys() -> tuple[bytes, ...]:
+    given = [part for part in env.text("COCKPIT_AUDIT_KEY").replace(",", " ").split() if part]
+    if not given:
+        return (hmac.digest(VAULT_KEY, b"audit chain", "sha256"),)
+    return tuple(_key("Each of COCKPIT_AUDIT_KEY", part) for part in given)
+
+
+VAULT_KEY = _key("COCKPIT_VAULT_KEY", env.text("COCKPIT_VAULT_KEY") or _secrets["vault_key"])
+# Signs and chains audit entries: the first one signs, all verify. Without one of its own it
+# derives from the vault's key, and a new vault key then needs the former one's here.
+AUDIT_KEYS = _audit_keys()
 TOKEN_PEPPER = hashlib.sha256(
     b"token pepper|" + (env.text("COCKPIT_TOKEN_PEPPER") or _secrets["token_pepper"]).encode()
 ).digest()

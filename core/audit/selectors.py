@@ -1,82 +1,196 @@
 """Reads of the trail: newest first, by cursor, without counting."""
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import Q, QuerySet
 
-from core.audit.models import AuditEntry
-from core.audit.verbs import icon_of
+from core.audit import verbs
+from core.audit.differences import Change, changes
+from core.audit.models import PUNCTUATION, WORDS, AuditEntry
+from core.kit.ids import first_uuid7
+from core.kit.problems import NotFound
 
-# Enough to meet every verb that is in use, and few enough to be read at each view.
+# Enough to meet every verb and everybody who is at work, and few enough to be read at each view.
 _RECENT = 5_000
+# Few enough rows to hold in memory, and enough that a file needs few queries.
+_CHUNK = 1_000
+_MOST_WORDS = 8
+_SPACES = str.maketrans(PUNCTUATION, " " * len(PUNCTUATION))
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One value that an entry names, as of before and after; None where it names none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """Which entries are meant; what is empty narrows nothing.
 
-    name: str
-    before: Any
-    after: Any
+    `product` leaves out the other product and keeps what concerns the account as a whole, unless
+    `only` is "product" or "account". `verb` is one verb, or all of a noun when it ends in a dot;
+    `category` is one of `verbs.CATEGORIES`. `text` is looked for in who, what and why, by the
+    beginnings of words; an id finds whatever it is the id of. `about` is the id of a target, `by`
+    of an actor, `request` of a request. `since` and `until` are times, the second excluded.
+    `without` names verbs to leave out. `within` are the organizations and teams to which somebody
+    is limited, None for no limit.
+    """
+
+    product: str = ""
+    only: str = ""
+    verb: str = ""
+    category: str = ""
+    text: str = ""
+    about: UUID | str | None = None
+    by: UUID | str | None = None
+    request: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    without: Collection[str] = ()
+    within: Collection[UUID] | None = None
+
+
+class Person(NamedTuple):
+    """Somebody, or something, that caused entries."""
+
+    id: str
+    label: str
 
 
 def entries(
-    *,
-    product: str = "",
-    verb: str = "",
-    text: str = "",
-    about: UUID | str | None = None,
-    by: UUID | str | None = None,
-    without: Collection[str] = (),
-    within: Collection[UUID] | None = None,
-    before: UUID | None = None,
-    limit: int = 50,
+    *, before: UUID | None = None, after: UUID | None = None, limit: int = 50, **narrowed: Any
 ) -> list[AuditEntry]:
-    """Return entries of the current schema, newest first.
+    """Return entries of the current schema, newest first; `narrowed` as in `Narrowed`.
 
-    `product` also lets through what belongs to no product; `verb` is one verb, or all of a noun
-    when it ends in a dot; `text` is looked for in who, what and why; `about` is the id of a
-    target, `by` of an actor; `without` names verbs to leave out; `within` are the organizations
-    and teams to which somebody is limited, None for no limit; `before` is the id of the last entry
-    already shown.
+    `before` is the id of the last entry already shown, `after` of the newest.
     """
-    wanted = _within(within)
-    if product:
-        wanted &= Q(product__in=("", product))
-    if verb:
-        wanted &= Q(verb__startswith=verb) if verb.endswith(".") else Q(verb=verb)
-    if about is not None:
-        wanted &= Q(target_id=str(about))
-    if by is not None:
-        wanted &= Q(actor_id=str(by))
+    wanted = Narrowed(**narrowed)
+    rows = AuditEntry.objects.filter(_matching(wanted)).exclude(verb__in=wanted.without)
+    if wanted.text and _as_uuid(wanted.text) is None:
+        rows = _with_words(rows, wanted.text)
     if before is not None:
-        wanted &= Q(id__lt=before)
-    for word in text.split():
-        wanted &= _mentions(word)
-    rows = AuditEntry.objects.filter(wanted).exclude(verb__in=without)
-    return list(rows.order_by("-id")[:limit])
+        rows = rows.filter(id__lt=before)
+    if after is not None:
+        rows = rows.filter(id__gt=after)
+    rows = rows.order_by("-id")
+    # One query for each product that counts: only then does an index give the newest first.
+    parts = [rows.filter(product=product)[:limit] for product in _products(wanted)]
+    if not parts:
+        return list(rows[:limit])
+    return list(islice(merge(*parts, key=lambda entry: entry.pk, reverse=True), limit))
+
+
+def pages_of_entries(**narrowed: Any) -> Iterator[list[AuditEntry]]:
+    """Yield all entries, newest first, for a file: as lists of what one query brings."""
+    before: UUID | None = None
+    while page := entries(limit=_CHUNK, before=before, **narrowed):
+        yield page
+        before = page[-1].pk
+
+
+def entry_named(entry_id: UUID | str, **narrowed: Any) -> AuditEntry:
+    """Return one entry.
+
+    Raises:
+        NotFound: there is none of that id, or it is not among those one may read.
+    """
+    wanted = _as_uuid(str(entry_id))
+    rows = AuditEntry.objects.filter(_matching(Narrowed(**narrowed)))
+    product = narrowed.get("product", "")
+    if product:
+        rows = rows.filter(product__in=("", product))
+    found = rows.filter(pk=wanted).first() if wanted else None
+    if found is None:
+        raise NotFound("There is no such audit entry.")
+    return found
 
 
 def recent_verbs(product: str = "", *, within: Collection[UUID] | None = None) -> list[str]:
     """Return the verbs that occur among the latest entries, in order; for a filter."""
-    rows = AuditEntry.objects.filter(_within(within)).order_by("-id")
-    if product:
-        rows = rows.filter(product__in=("", product))
-    return sorted(set(rows.values_list("verb", flat=True)[:_RECENT]))
+    return sorted(set(_recent(product, within).values_list("verb", flat=True)[:_RECENT]))
+
+
+def recent_people(product: str = "", *, within: Collection[UUID] | None = None) -> list[Person]:
+    """Return who caused the latest entries, by name, under the name of last; for a filter."""
+    rows = _recent(product, within).exclude(actor_id="")
+    found: dict[str, str] = {}
+    for actor_id, label in rows.values_list("actor_id", "actor_label")[:_RECENT]:
+        found.setdefault(actor_id, label)
+    people = (Person(actor_id, label) for actor_id, label in found.items())
+    return sorted(people, key=lambda person: person.label.casefold())
+
+
+def label_of_actor(actor_id: str) -> str:
+    """Return what an actor was called last, or the id of one that left no entry."""
+    rows = AuditEntry.objects.filter(actor_id=actor_id).order_by("-id")
+    return rows.values_list("actor_label", flat=True).first() or actor_id
+
+
+def label_of_target(target_id: str) -> str:
+    """Return what a target was called last, or the id of one without entries."""
+    rows = AuditEntry.objects.filter(target_id=target_id).order_by("-id")
+    return rows.values_list("target_label", flat=True).first() or target_id
 
 
 def changes_of(entry: AuditEntry) -> list[Change]:
-    """Return what an entry names, each value with its former one beside it."""
-    before, after = entry.before or {}, entry.after or {}
-    return [Change(name, before.get(name), after.get(name)) for name in _names(before, after)]
+    """Return the values that an entry changed, each with its former one beside it."""
+    return changes(entry.before, entry.after)
 
 
 def icon_for(entry: AuditEntry) -> str:
     """Return the icon of an entry's verb."""
-    return icon_of(entry.verb)
+    return verbs.icon_of(entry.verb)
+
+
+def _products(wanted: Narrowed) -> tuple[str, ...]:
+    if wanted.only == "account":
+        return ("",)
+    if not wanted.product:
+        return ()
+    return (wanted.product,) if wanted.only == "product" else ("", wanted.product)
+
+
+def _matching(wanted: Narrowed) -> Q:
+    return (
+        _within(wanted.within) & _of_verb(wanted) & _of_time(wanted) & _of_id(wanted)
+    )
+
+
+def _of_verb(wanted: Narrowed) -> Q:
+    found = Q()
+    if wanted.verb:
+        prefix = wanted.verb.endswith(".")
+        found &= Q(verb__startswith=wanted.verb) if prefix else Q(verb=wanted.verb)
+    if wanted.category:
+        found &= Q(verb__in=verbs.verbs_in(wanted.category))
+    return found
+
+
+def _of_time(wanted: Narrowed) -> Q:
+    found = Q()
+    if wanted.since is not None:
+        found &= Q(id__gte=first_uuid7(wanted.since))
+    if wanted.until is not None:
+        found &= Q(id__lt=first_uuid7(wanted.until))
+    return found
+
+
+def _of_id(wanted: Narrowed) -> Q:
+    found = Q()
+    if wanted.about is not None:
+        found &= Q(target_id=str(wanted.about))
+    if wanted.by is not None:
+        found &= Q(actor_id=str(wanted.by))
+    if wanted.request:
+        found &= Q(request_id=wanted.request)
+    anything = _as_uuid(wanted.text)
+    if anything is not None:
+        text = str(anything)
+        found &= Q(pk=anything) | Q(target_id=text) | Q(actor_id=text) | Q(request_id=text)
+    return found
 
 
 def _within(nodes: Collection[UUID] | None) -> Q:
@@ -88,19 +202,26 @@ def _within(nodes: Collection[UUID] | None) -> Q:
     return Q(nodes__overlap=known) & Q(nodes__contained_by=known)
 
 
-def _mentions(word: str) -> Q:
-    return (
-        Q(actor_label__icontains=word)
-        | Q(target_label__icontains=word)
-        | Q(reason__icontains=word)
-        | Q(on_behalf_of__icontains=word)
+def _with_words(rows: "QuerySet[AuditEntry]", text: str) -> "QuerySet[AuditEntry]":
+    """Entries with every word of a text, as a word or the beginning of one."""
+    words = text.translate(_SPACES).split()[:_MOST_WORDS]
+    if not words:
+        return rows.none()
+    query = SearchQuery(
+        " & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw"
     )
+    return rows.annotate(words=WORDS).filter(words=query)
 
 
-def _names(*mappings: dict[str, Any]) -> Iterator[str]:
-    seen: set[str] = set()
-    for mapping in mappings:
-        for name in mapping:
-            if name not in seen:
-                seen.add(name)
-                yield name
+def _recent(product: str, within: Collection[UUID] | None) -> "QuerySet[AuditEntry]":
+    rows = AuditEntry.objects.filter(_within(within)).order_by("-id")
+    return rows.filter(product__in=("", product)) if product else rows
+
+
+def _as_uuid(text: str) -> UUID | None:
+    if not re.fullmatch(r"\s*[0-9A-Fa-f-]{32,36}\s*", text):
+        return None
+    try:
+        return UUID(text.strip())
+    except ValueError:
+        return None

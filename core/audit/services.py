@@ -8,7 +8,9 @@ from uuid import UUID
 from django.db import connection
 
 from core.audit import verbs
+from core.audit.content import signature_of
 from core.audit.models import AuditEntry
+from core.audit.redaction import plain, redacted, storable, without_secrets
 
 _NODE_KINDS = ("organization", "team")
 
@@ -57,8 +59,9 @@ def record(
     product: str = "",
     nodes: Iterable[UUID | None] = (),
 ) -> AuditEntry:
-    """Write one audit entry in the current schema. Secrets never belong in `before` or `after`.
+    """Write one signed audit entry in the current schema.
 
+    Secrets never belong in it; what is declared, named or built like one is replaced all the same.
     `nodes` are the organizations and teams that the entry is about or names: only who administers
     all of them reads it, beside the account admins. An organization or a team as the target is
     one of them by itself; without any, the entry is the account admins' alone.
@@ -71,20 +74,34 @@ def record(
     named = {node for node in nodes if node is not None}
     if kind in _NODE_KINDS:
         named.add(UUID(str(target_id)))
-    return AuditEntry.objects.create(
+    entry = AuditEntry(
         product=product,
         actor_kind=actor.kind,
         actor_id=actor.id,
-        actor_label=actor.label[:254],
-        on_behalf_of=actor.on_behalf_of[:254],
+        actor_label=_text(actor.label, 254),
+        on_behalf_of=_text(actor.on_behalf_of, 254),
         verb=verb,
         target_kind=kind,
         target_id=str(target_id),
-        target_label=label[:254],
-        before=dict(before) if before is not None else None,
-        after=dict(after) if after is not None else None,
+        target_label=_text(label, 254),
+        before=_values(verb, before),
+        after=_values(verb, after),
         nodes=sorted(named),
-        reason=reason[:500],
-        request_id=actor.request_id,
+        reason=_text(reason, 500),
+        request_id=_text(actor.request_id, 64),
         address=actor.address,
     )
+    entry.signature = signature_of(entry)
+    entry.save(force_insert=True)
+    return entry
+
+
+def _text(text: str, length: int) -> str:
+    # Redacted before it is cut: half a key would no longer look like one.
+    return without_secrets(storable(str(text)))[:length]
+
+
+def _values(verb: str, values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if values is None:
+        return None
+    return redacted(plain(values), fields=verbs.secrets_of(verb))

@@ -2,7 +2,13 @@
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+# RFC 9562: the version in bits 76 to 79, the variant in bits 62 and 63.
+_VERSION_7 = 0x7 << 76 | 0x2 << 62
 
 
 def uuid7() -> UUID:
@@ -13,3 +19,17 @@ def uuid7() -> UUID:
     value = value & ~(0xF << 76) | (0x7 << 76)
     value = value & ~(0x3 << 62) | (0x2 << 62)
     return UUID(int=value)
+
+
+def first_uuid7(moment: datetime) -> UUID:
+    """Return the smallest UUID version 7 of a moment: a range of times is a range of ids."""
+    milliseconds = min(max((moment - _EPOCH) // _MILLISECOND, 0), 2**48 - 1)
+    return UUID(int=milliseconds << 80 | _VERSION_7)
+
+
+def time_of(value: UUID) -> datetime:
+    """Return when a UUID version 7 was made, to the millisecond; the latest time of another."""
+    try:
+        return _EPOCH + (value.int >> 80) * _MILLISECOND
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
