@@ -8,8 +8,11 @@ def install_schema(schema: str) -> None:
     """Install ledger functions and append-only triggers in an account's schema. Idempotent."""
     install_ledger(schema)
     install_append_only(schema, "audit_auditentry")
+    install_append_only(schema, "audit_auditseal")
 
 
 def install_public() -> None:
     """Install what the public schema needs beyond its tables. Idempotent."""
     install_append_only("public", "audit_auditentry")
+    install_append_only("public", "audit_auditseal")
+    install_append_only("public", "tenants_auditanchor")

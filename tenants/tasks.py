@@ -1,9 +1,9 @@
 """Jobs of an account that write about it in the public schema."""
 
 from core.tenancy.context import current_schema, in_public
-from core.tenancy.jobs import account_id_of_schema, account_job
+from core.tenancy.jobs import account_id_of_schema, account_job, fan_out, platform_job
 from tenants.models import Account
-from tenants.services import figures
+from tenants.services import anchors, figures
 
 
 @account_job(name="tenants.push_figures")
@@ -13,3 +13,16 @@ def push_figures() -> None:
     with in_public():
         account = Account.objects.get(pk=account_id)
     figures.push_figures(account=account)
+
+
+@platform_job(name="platform.anchor_audit")
+def anchor_all() -> int:
+    """Anchor the platform's own audit chain, then start `tenants.anchor_audit` in each account."""
+    anchors.anchor_chain()
+    return fan_out("tenants.anchor_audit")
+
+
+@account_job(name="tenants.anchor_audit")
+def anchor_audit() -> None:
+    """Keep the head of the current account's audit chain in the public schema."""
+    anchors.anchor_chain()

@@ -21,9 +21,12 @@ if settings.DATABASES["default"]["NAME"] != environment.DATABASE:
 
 from celery import current_app  # noqa: E402
 from django.db import connection, connections  # noqa: E402
+from django.db.models.signals import post_save  # noqa: E402
 from pytest_django import DjangoDbBlocker  # noqa: E402
 from redis import Redis  # noqa: E402
 
+from core.audit.models import AuditEntry  # noqa: E402
+from core.audit.verbs import missing_fields  # noqa: E402
 from core.hierarchy.product import Product, product_named  # noqa: E402
 from core.identity.models import User  # noqa: E402
 from core.tenancy import jobs  # noqa: E402
@@ -97,6 +100,19 @@ def any_database(world: None, request: pytest.FixtureRequest) -> None:
     """The cast: in one transaction, or with real commits if the test asks for those."""
     wants_commits = "transactional_accounts" in request.fixturenames
     request.getfixturevalue("transactional_accounts" if wants_commits else "db")
+
+
+@pytest.fixture(autouse=True)
+def _whole_sentences() -> Iterator[None]:
+    """Whatever a test makes a service do, the entry has all that its sentence names."""
+
+    def check(instance: AuditEntry, **_: Any) -> None:
+        if not instance.verb.startswith("test."):
+            assert missing_fields(instance) == [], instance.verb
+
+    post_save.connect(check, sender=AuditEntry)
+    yield
+    post_save.disconnect(check, sender=AuditEntry)
 
 
 @pytest.fixture(autouse=True)

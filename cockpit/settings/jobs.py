@@ -1,5 +1,7 @@
 """Celery and its clock."""
 
+from celery.schedules import crontab
+
 from cockpit.settings.base import DATA
 from cockpit.settings.database import REDIS_URL
 
@@ -25,5 +27,12 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-tokens": {"task": "platform.sweep_tokens", "schedule": 3600.0},
     "forget-notifications": {"task": "platform.forget_notifications", "schedule": 86_400.0},
     "expiring-keys": {"task": "platform.warn_of_expiring_keys", "schedule": 21_600.0},
+    "seal-audit": {"task": "platform.seal_audit", "schedule": 60.0},
+    "seal-audit-from-the-beginning": {
+        "task": "platform.seal_audit",
+        "schedule": crontab(hour=3, minute=17),
+        "kwargs": {"from_the_beginning": True},
+    },
+    "anchor-audit": {"task": "platform.anchor_audit", "schedule": 600.0},
     "daily-figures": {"task": "platform.daily_figures", "schedule": 300.0},
 }

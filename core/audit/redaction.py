@@ -7,6 +7,7 @@ is named like a secret, and what looks like one, is replaced before anything is 
 import json
 import re
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -15,22 +16,99 @@ REDACTED = "[redacted]"
 
 # Words of a field's name that say that its value is a secret.
 _SECRET_WORDS = frozenset(
-    "secret secrets password passwords passwd passphrase pwd token tokens credential credentials "
-    "apikey authorization cookie cookies pepper otp totp bearer assertion jwt".split()
+    [
+        "secret",
+        "secrets",
+        "password",
+        "passwords",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "token",
+        "tokens",
+        "credential",
+        "credentials",
+        "apikey",
+        "authorization",
+        "cookie",
+        "cookies",
+        "pepper",
+        "otp",
+        "totp",
+        "bearer",
+        "assertion",
+        "jwt",
+    ]
 )
 _SECRET_PAIRS = frozenset(
-    "api_key api_keys access_key signing_key private_key encryption_key secret_key data_key "
-    "vault_key wrapping_key shared_key service_key key_material recovery_code recovery_codes "
-    "backup_codes session_key".split()
+    [
+        "api_key",
+        "api_keys",
+        "access_key",
+        "signing_key",
+        "private_key",
+        "encryption_key",
+        "secret_key",
+        "data_key",
+        "vault_key",
+        "wrapping_key",
+        "shared_key",
+        "service_key",
+        "key_material",
+        "recovery_code",
+        "recovery_codes",
+        "backup_codes",
+        "session_key",
+    ]
 )
 # What is only about a secret: its kind, its name, when it was set, how many there are.
 _ABOUT_ONE = frozenset(
-    "id ids kind kinds name names label at by state status count limit limits hint version set "
-    "mode minute hour day month total type scheme last_four".split()
+    [
+        "id",
+        "ids",
+        "kind",
+        "kinds",
+        "name",
+        "names",
+        "label",
+        "at",
+        "by",
+        "state",
+        "status",
+        "count",
+        "limit",
+        "limits",
+        "hint",
+        "version",
+        "set",
+        "mode",
+        "minute",
+        "hour",
+        "day",
+        "month",
+        "total",
+        "type",
+        "scheme",
+        "last_four",
+    ]
 )
 # Amounts of an LLM's tokens, such as `max_output_tokens` or `tokens_per_minute`.
 _COUNTED = frozenset(
-    "max min input output total per prompt completion context used limit cached reasoning".split()
+    [
+        "max",
+        "min",
+        "input",
+        "output",
+        "total",
+        "per",
+        "prompt",
+        "completion",
+        "context",
+        "used",
+        "limit",
+        "cached",
+        "reasoning",
+    ]
 )
 
 _PATTERNS = re.compile(
@@ -80,7 +158,7 @@ def names_a_secret(name: str) -> bool:
         return False
     if set(parts) & {"token", "tokens"} and set(parts) & _COUNTED:
         parts = [part for part in parts if part not in {"token", "tokens"}]
-    pairs = {f"{left}_{right}" for left, right in zip(parts, parts[1:], strict=False)}
+    pairs = {f"{left}_{right}" for left, right in pairwise(parts)}
     return bool(set(parts) & _SECRET_WORDS or pairs & _SECRET_PAIRS)
 
 

@@ -86,9 +86,7 @@ def _chain(entries: Sequence[AuditEntry]) -> None:
         sequence += 1
         digest = digest_of(entry)
         former = chain_value(sequence, entry.pk, digest, former)
-        seals.append(
-            AuditSeal(sequence=sequence, entry_id=entry.pk, digest=digest, chain=former)
-        )
+        seals.append(AuditSeal(sequence=sequence, entry_id=entry.pk, digest=digest, chain=former))
     AuditSeal.objects.bulk_create(seals)
 
 

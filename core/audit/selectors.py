@@ -154,9 +154,7 @@ def _products(wanted: Narrowed) -> tuple[str, ...]:
 
 
 def _matching(wanted: Narrowed) -> Q:
-    return (
-        _within(wanted.within) & _of_verb(wanted) & _of_time(wanted) & _of_id(wanted)
-    )
+    return _within(wanted.within) & _of_verb(wanted) & _of_time(wanted) & _of_id(wanted)
 
 
 def _of_verb(wanted: Narrowed) -> Q:

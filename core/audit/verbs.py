@@ -91,7 +91,9 @@ class Verb:
     def pattern(self) -> str:
         """The sentence with an ellipsis for whatever differs from entry to entry."""
         parts = string.Formatter().parse(self.sentence)
-        return "".join(text + ("…" if name is not None else "") for text, name, _spec, _how in parts)
+        return "".join(
+            text + ("…" if name is not None else "") for text, name, _spec, _how in parts
+        )
 
 
 _verbs: dict[str, Verb] = {}

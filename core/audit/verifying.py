@@ -81,9 +81,7 @@ def _of_seal(seal: AuditSeal, former: bytes) -> Iterator[Finding]:
         yield Finding("reordered", seal.sequence, "it does not follow the seal before it")
 
 
-def _of_entry(
-    seal: AuditSeal, entry: AuditEntry | None, *, are_signed: bool
-) -> Iterator[Finding]:
+def _of_entry(seal: AuditSeal, entry: AuditEntry | None, *, are_signed: bool) -> Iterator[Finding]:
     if entry is None:
         yield Finding("missing", seal.sequence, f"entry {seal.entry_id} is gone")
     elif digest_of(entry) != bytes(seal.digest):

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
+from core.audit.differences import Change
 from core.audit.models import AuditEntry
-from core.audit.selectors import Change, changes_of, entries, icon_for, recent_verbs
+from core.audit.selectors import changes_of, entries, icon_for, recent_verbs
 from core.ui.pages import render_page
 
 _TEMPLATE = "cockpit/audit.html"

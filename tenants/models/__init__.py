@@ -1,6 +1,7 @@
 """Tables of the public schema."""
 
 from tenants.models.accounts import Account, AccountState, Domain
+from tenants.models.anchors import AuditAnchor
 from tenants.models.figures import AccountFigure, DailyFigure
 from tenants.models.llms import Llm, LlmKind, LlmOffer, PlatformDeployment, PriceRow
 from tenants.models.signing import SigningKey
@@ -10,6 +11,7 @@ __all__ = (
     "Account",
     "AccountFigure",
     "AccountState",
+    "AuditAnchor",
     "CreditFactor",
     "CreditTerms",
     "DailyFigure",

@@ -15,7 +15,7 @@ MIGRATIONS = sorted(
     for path in ROOT.glob(f"{package}/migrations/[0-9]*.py")
 )
 # Column types and the ids' default must be imported; neither may ever change what it did.
-STABLE = ("core.kit.ids", "core.credits.models.fields", "core.credits.fields")
+STABLE = ("core.kit.clock", "core.kit.ids", "core.credits.models.fields", "core.credits.fields")
 
 
 def _name(path: Path) -> str:

@@ -11,7 +11,7 @@ from core.kit.ids import uuid7
 from tenants.models import Account
 from tests.cast import TESTS
 
-MOVED = verbs.register("test.moved", "{actor} moved {target}")
+MOVED = verbs.register("test.relocated", "{actor} relocated {target}")
 CREATED = verbs.register("test.founded", "{actor} founded {target}")
 HERE, THERE = uuid7(), uuid7()
 
