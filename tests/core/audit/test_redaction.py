@@ -138,6 +138,7 @@ def test_values_read_back_as_they_were_signed(in_acme: Account) -> None:
         )
 
     kept = AuditEntry.objects.get(pk=entry.pk)
+    assert kept.after is not None
     assert kept.after == entry.after == plain(values)
     assert kept.after["set"] == ["a", "b"]
     assert kept.after["nul"] == "ab?"
