@@ -6,11 +6,12 @@ other ids of content types.
 
 from django.db import connection, transaction
 
+from core.access.scopes import EVERYTHING
 from core.hierarchy.models import AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product, products
-from core.hierarchy.services import members, memberships, nodes
+from core.hierarchy.services import administrators, members, memberships, nodes
 from core.identity import services as identity
-from core.identity.models import Role, User
+from core.identity.models import User
 from core.tenancy.context import in_account, in_public
 from tenants.models import Account
 from tenants.services.accounts import create_account
@@ -50,12 +51,9 @@ def build() -> None:
                     team=None if user is olga else team,
                     actor=TESTS,
                 )
-            for user, role, node in (
-                (olga, Role.ORGANIZATION_ADMIN, organization),
-                (theo, Role.TEAM_ADMIN, team),
-            ):
-                identity.give_role(
-                    user=user, role=role, product=product.slug, node_id=node.pk, actor=TESTS
+            for user, node in ((olga, organization), (theo, team)):
+                administrators.appoint_administrator(
+                    product=product, node=node, email=user.email, scope=EVERYTHING, actor=TESTS
                 )
     with in_account(globex):
         somebody = _user(MAX)

@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 
 from console.models import Membership, VirtualKey
 from core.access.permissions import may
+from core.access.scopes import NOTHING, Scope, scope_of
 from core.identity.models import User
 from core.kit.clock import now
 from core.kit.problems import NotFound
@@ -14,15 +15,18 @@ MANAGE_ALL, MANAGE_OWN = "console.manage_keys", "console.own_keys"
 
 
 def keys_for(user: User) -> QuerySet[VirtualKey]:
-    """Return the keys that a user may see: all of the account for its admins, else their own."""
+    """Return the keys that a user may see: their own, and those of what they administer."""
     keys = VirtualKey.objects.select_related(
         "membership__member__user", "membership__team", "membership__organization"
     )
-    if may(user, MANAGE_ALL):
+    if not may(user, MANAGE_OWN):
+        return keys.none()
+    scope = _managed(user)
+    if scope.everything:
         return keys
-    if may(user, MANAGE_OWN):
-        return keys.filter(membership__member__user=user)
-    return keys.none()
+    inside = Q(membership__organization__in=scope.organizations)
+    inside |= Q(membership__team__in=scope.teams)
+    return keys.filter(inside | Q(membership__member__user=user))
 
 
 def key_for(user: User, key_id: UUID | str) -> VirtualKey:
@@ -53,7 +57,7 @@ def count_working_keys(memberships: QuerySet[Membership]) -> int:
 def places_for_key(user: User) -> QuerySet[Membership]:
     """Return the memberships that a user may make a key for, the primary one first.
 
-    Their own; for who manages all keys everybody's, ordered by member.
+    Their own, and those in what they administer; then ordered by member.
     """
     places = Membership.objects.filter(
         Q(team=None) | Q(team__archived_at=None),
@@ -62,9 +66,13 @@ def places_for_key(user: User) -> QuerySet[Membership]:
         organization__archived_at=None,
     ).select_related("member__user", "organization", "team")
     order = ("-is_primary", "organization__is_global", "created_at")
-    if may(user, MANAGE_ALL):
-        return places.order_by("member__user__name", "member__user__email", *order)
-    return places.filter(member__user=user).order_by(*order)
+    scope = _managed(user)
+    if not scope:
+        return places.filter(member__user=user).order_by(*order)
+    if not scope.everything:
+        inside = Q(organization__in=scope.organizations) | Q(team__in=scope.teams)
+        places = places.filter(inside | Q(member__user=user))
+    return places.order_by("member__user__name", "member__user__email", *order)
 
 
 def place_for_key(user: User, membership_id: UUID | str) -> Membership:
@@ -85,3 +93,8 @@ def place_for_key(user: User, membership_id: UUID | str) -> Membership:
 def key_of_hash(token_hash: str) -> VirtualKey | None:
     """Return the key of a token by its keyed hash, for the gateway."""
     return VirtualKey.objects.filter(token_hash=token_hash).first()
+
+
+def _managed(user: User) -> Scope:
+    """Return the part of Console whose keys a user manages as an admin."""
+    return scope_of(user, "console") if may(user, MANAGE_ALL) else NOTHING

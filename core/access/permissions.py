@@ -8,7 +8,8 @@ nothing.
 from collections.abc import Iterable
 from typing import Any
 
-from core.identity.models import Role, RoleAssignment, User
+from core.access.scopes import roles_of, scope_of
+from core.identity.models import Role, User
 from core.kit.problems import NotAllowed
 from core.tenancy.context import in_account_schema
 
@@ -18,6 +19,9 @@ _ADMIN_OF_A_PRODUCT = (
     "view_overview",
     "view_hierarchy",
     "manage_hierarchy",
+    "manage_organizations",
+    "manage_teams",
+    "manage_admins",
     "view_credits",
     "manage_credits",
     "view_llms",
@@ -29,6 +33,19 @@ _ADMIN_OF_A_PRODUCT = (
     "manage_clients",
     "use",
 )
+# Who administers a branch has these in the branch alone: what each page shows and changes is
+# limited by `core.access.scopes`.
+_TEAM_ADMIN = (
+    "view_overview",
+    "view_hierarchy",
+    "manage_hierarchy",
+    "manage_admins",
+    "view_usage",
+    "view_audit",
+    "use",
+)
+_ORGANIZATION_ADMIN = (*_TEAM_ADMIN, "manage_teams")
+_KEYS = ("manage_keys", "own_keys")
 _MEMBER_OF_A_PRODUCT = ("use",)
 
 
@@ -41,7 +58,11 @@ ROLE_CODENAMES: dict[tuple[Role, str], frozenset[str]] = {
         {"account.view_overview", "account.manage_admins", "account.view_people"}
     )
     | _of("copilot", _ADMIN_OF_A_PRODUCT)
-    | _of("console", (*_ADMIN_OF_A_PRODUCT, "manage_keys", "own_keys")),
+    | _of("console", (*_ADMIN_OF_A_PRODUCT, *_KEYS)),
+    (Role.ORGANIZATION_ADMIN, "copilot"): _of("copilot", _ORGANIZATION_ADMIN),
+    (Role.ORGANIZATION_ADMIN, "console"): _of("console", (*_ORGANIZATION_ADMIN, *_KEYS)),
+    (Role.TEAM_ADMIN, "copilot"): _of("copilot", _TEAM_ADMIN),
+    (Role.TEAM_ADMIN, "console"): _of("console", (*_TEAM_ADMIN, *_KEYS)),
     (Role.MEMBER, "copilot"): _of("copilot", _MEMBER_OF_A_PRODUCT),
     (Role.MEMBER, "console"): _of("console", (*_MEMBER_OF_A_PRODUCT, "own_keys", "view_llms")),
 }
@@ -90,6 +111,9 @@ def require(user: Any, codename: str) -> None:
 def _read_permissions(user: User) -> frozenset[str]:
     if not in_account_schema():
         return PLATFORM_CODENAMES
-    roles = RoleAssignment.objects.filter(user=user).values_list("role", "product")
-    found = [ROLE_CODENAMES.get((Role(role), product), frozenset()) for role, product in roles]
-    return frozenset().union(*found)
+    held = [(Role(role), product) for role, product in roles_of(user)]
+    for product in PRODUCTS:
+        scope = scope_of(user, product)
+        held += [(Role.ORGANIZATION_ADMIN, product)] if scope.organizations else []
+        held += [(Role.TEAM_ADMIN, product)] if scope.teams else []
+    return frozenset().union(*(ROLE_CODENAMES.get(role, frozenset()) for role in held))

@@ -43,3 +43,10 @@ class IsArchived(Conflict):
 
     code = "is_archived"
     title = "This is archived"
+
+
+class Deactivated(Conflict):
+    """The person's login is deactivated in the whole account."""
+
+    code = "deactivated"
+    title = "This login is deactivated"

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import BigIntegerField, Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from core.access.scopes import Scope
+from core.access.scopes import EVERYTHING, Scope
 from core.credits.models import AllocationRule
 from core.hierarchy.models import (
     AbstractMember,
@@ -42,10 +42,11 @@ def teams_of(product: Product) -> QuerySet[Any]:
     return counted
 
 
-def members_of(product: Product) -> QuerySet[Any]:
+def members_of(product: Product, *, shown: Scope = EVERYTHING) -> QuerySet[Any]:
     """Return every member with the user, the places (`places`, primary first) and the invitation.
 
-    `invited_until` is the date of an invitation that is still open.
+    `shown` limits the places to a scope. `invited_until` is the date of an invitation that is still
+    open.
     """
     open_invitations = Invitation.objects.filter(
         user=OuterRef("user"), accepted_at=None, revoked_at=None
@@ -53,7 +54,11 @@ def members_of(product: Product) -> QuerySet[Any]:
     return (
         product.member._default_manager.select_related("user")
         .prefetch_related(
-            Prefetch("memberships", queryset=_named_places(product), to_attr="places")
+            Prefetch(
+                "memberships",
+                queryset=_named_places(product).filter(_places_in(shown)),
+                to_attr="places",
+            )
         )
         .annotate(
             invited_until=Subquery(
@@ -77,23 +82,72 @@ def teams_for(product: Product, scope: Scope) -> QuerySet[Any]:
     return rows.filter(Q(organization__in=scope.organizations) | Q(pk__in=scope.teams))
 
 
+def branches_for(product: Product, scope: Scope) -> list[tuple[Any, list[Any], bool]]:
+    """Return where somebody can be put: organization, its teams, and whether it is there whole.
+
+    All in use, by name, in two queries. Of an organization that is not there whole, only the teams
+    are places of the scope, and it stands as the name above them.
+    """
+    teams = _rows(product.team).filter(_ACTIVE, organization__archived_at=None)
+    organizations = _rows(product.organization).filter(_ACTIVE, is_global=False)
+    if not scope.everything:
+        teams = teams.filter(Q(organization__in=scope.organizations) | Q(pk__in=scope.teams))
+        above = teams.values("organization")
+        organizations = organizations.filter(Q(pk__in=scope.organizations) | Q(pk__in=above))
+    inside: dict[UUID, list[Any]] = {}
+    for team in teams:
+        inside.setdefault(team.organization_id, []).append(team)
+    return [(row, inside.get(row.pk, []), scope.has_organization(row.pk)) for row in organizations]
+
+
 def places_for(product: Product, scope: Scope) -> QuerySet[Any]:
     """Return the memberships in a scope that are not archived."""
-    rows = _rows(product.membership).filter(_ACTIVE)
-    if scope.everything:
-        return rows
-    return rows.filter(Q(organization__in=scope.organizations) | Q(team__in=scope.teams))
+    return _rows(product.membership).filter(_ACTIVE).filter(_places_in(scope))
 
 
 def members_for(product: Product, scope: Scope) -> QuerySet[Any]:
-    """Return the members of `members_of` with a place in a scope.
-
-    `places` still names all their places; a face shows of them only what `places_for` has.
-    """
-    rows = members_of(product)
+    """Return the members of `members_of` with a place in a scope, and of their places those."""
+    rows = members_of(product, shown=scope)
     if scope.everything:
         return rows
     return rows.filter(pk__in=places_for(product, scope).values("member"))
+
+
+def organization_for(product: Product, scope: Scope, organization_id: UUID | str) -> Any:
+    """Return one organization of a scope.
+
+    Raises:
+        NotFound: the scope has none of that id.
+    """
+    return _one(organizations_for(product, scope), organization_id)
+
+
+def team_for(product: Product, scope: Scope, team_id: UUID | str) -> Any:
+    """Return one team of a scope.
+
+    Raises:
+        NotFound: the scope has none of that id.
+    """
+    return _one(teams_for(product, scope), team_id)
+
+
+def member_for(product: Product, scope: Scope, member_id: UUID | str) -> Any:
+    """Return one member with a place in a scope.
+
+    Raises:
+        NotFound: the scope has none of that id.
+    """
+    return _one(members_for(product, scope), member_id)
+
+
+def place_for(product: Product, scope: Scope, place_id: UUID | str, *, member: UUID) -> Any:
+    """Return one place of a member in a scope.
+
+    Raises:
+        NotFound: the member has none of that id there.
+    """
+    rows = places_for(product, scope).filter(member=member)
+    return _one(rows.select_related("member__user", "organization", "team"), place_id)
 
 
 def members_in(product: Product, node: AbstractOrganization | AbstractTeam) -> QuerySet[Any]:
@@ -104,25 +158,46 @@ def members_in(product: Product, node: AbstractOrganization | AbstractTeam) -> Q
     return members.order_by("user__name", "user__email")
 
 
-def members_outside(
-    product: Product, node: AbstractOrganization | AbstractTeam, *, term: str
+def candidates_for(
+    product: Product, scope: Scope, node: AbstractOrganization | AbstractTeam, *, term: str
 ) -> QuerySet[Any]:
-    """Return members who could be put into an organization or a team, by a part of their name."""
+    """Return members who could be put into an organization or a team, by a part of their name.
+
+    Who is outside the scope is found by the exact e-mail address alone.
+    """
     place = (
         {"team": node} if isinstance(node, AbstractTeam) else {"organization": node, "team": None}
     )
     inside = _rows(product.membership).filter(_ACTIVE, **place)
-    rows = members_of(product).filter(archived_at=None).exclude(pk__in=inside.values("member"))
+    named = Q()
     for word in term.split():
-        rows = rows.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
-    return rows.order_by("user__name", "user__email")
+        named &= Q(user__name__icontains=word) | Q(user__email__icontains=word)
+    if not scope.everything:
+        own = places_for(product, scope).values("member")
+        named = named & Q(pk__in=own) | Q(user__email__iexact=term.strip())
+    rows = members_of(product, shown=scope).filter(named, archived_at=None)
+    return rows.exclude(pk__in=inside.values("member")).order_by("user__name", "user__email")
 
 
-def places_of(product: Product, member: AbstractMember) -> list[Any]:
+def candidate_for(product: Product, scope: Scope, named: str) -> Any:
+    """Return a member who may be put into a place of a scope: by id, or by exact e-mail address.
+
+    Raises:
+        NotFound: the scope has none of that id, or the product none of that address.
+    """
+    if "@" not in named:
+        return member_for(product, scope, named)
+    member = members_of(product, shown=scope).filter(user__email__iexact=named.strip()).first()
+    if member is None:
+        raise NotFound("Nobody with this e-mail address has a seat here.")
+    return member
+
+
+def places_of(product: Product, member: AbstractMember, *, scope: Scope = EVERYTHING) -> list[Any]:
     """Return the places a member can act from, the primary one first, `global` last."""
     return list(
         _named_places(product)
-        .filter(member=member, organization__archived_at=None)
+        .filter(_places_in(scope), member=member, organization__archived_at=None)
         .filter(Q(team=None) | Q(team__archived_at=None))
     )
 
@@ -157,45 +232,6 @@ def acting_membership(
     return found
 
 
-def member_of(product: Product, member_id: UUID | str) -> Any:
-    """Return one member with user, places and invitation.
-
-    Raises:
-        NotFound: there is none of that id.
-    """
-    return _one(members_of(product), member_id)
-
-
-def organization_named(product: Product, organization_id: UUID | str) -> AbstractOrganization:
-    """Return one organization.
-
-    Raises:
-        NotFound: there is none of that id.
-    """
-    found: AbstractOrganization = _one(organizations_of(product), organization_id)
-    return found
-
-
-def team_named(product: Product, team_id: UUID | str) -> AbstractTeam:
-    """Return one team.
-
-    Raises:
-        NotFound: there is none of that id.
-    """
-    found: AbstractTeam = _one(teams_of(product), team_id)
-    return found
-
-
-def member_named(product: Product, member_id: UUID | str) -> AbstractMember:
-    """Return one member.
-
-    Raises:
-        NotFound: there is none of that id.
-    """
-    found: AbstractMember = _one(_rows(product.member), member_id)
-    return found
-
-
 def _one(rows: QuerySet[Any], row_id: UUID | str) -> Any:
     try:
         row = rows.filter(pk=UUID(str(row_id))).first()
@@ -210,6 +246,12 @@ def _rows(model: Any) -> QuerySet[Any]:
     """Return a table's rows. The abstract classes do not know the keys that a product adds."""
     rows: QuerySet[Any] = model._default_manager.all()
     return rows
+
+
+def _places_in(scope: Scope) -> Q:
+    if scope.everything:
+        return Q()
+    return Q(organization__in=scope.organizations) | Q(team__in=scope.teams)
 
 
 def _active_places(product: Product) -> QuerySet[Any]:

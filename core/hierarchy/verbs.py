@@ -46,3 +46,13 @@ UNPLACED = register(
 PRIMARY_SET = register(
     "membership.made_primary", "{actor} made {after[place]} the primary place of {target}"
 )
+ADMIN_APPOINTED = register(
+    "admin.appointed",
+    "{actor} made {target} {after[role]} of {after[node]}",
+    icon="admin_panel_settings",
+)
+ADMIN_REMOVED = register(
+    "admin.removed",
+    "{actor} took the role {before[role]} of {before[node]} from {target}",
+    icon="remove_moderator",
+)

@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
-from core.credits.models import Book, Transfer, Wallet, WalletKind
+from core.access.scopes import Scope
+from core.credits.models import Balance, Book, Transfer, Wallet, WalletKind
+from core.credits.selectors import book_of, open_cycle_of
 from core.hierarchy.product import Product
 from core.kit.problems import NotFound
 
@@ -26,6 +29,20 @@ class Movement:
     source: str
     destination: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BranchCredits:
+    """What the wallets of a branch hold together in the current cycle, in micro-credits."""
+
+    credited: int
+    used: int
+    reserved: int
+
+    @property
+    def free(self) -> int:
+        """What can still be spent or given on."""
+        return self.credited - self.used - self.reserved
 
 
 def wallet_label(product: Product, wallet: Wallet) -> str:
@@ -50,6 +67,34 @@ def wallet_labels(product: Product, wallets: Iterable[Wallet]) -> dict[UUID, str
         for place in memberships.select_related("member__user", "team", "organization"):
             labels[place.wallet_id] = f"{place.member} in {place}"
     return labels
+
+
+def wallets_in(product: Product, scope: Scope) -> list[QuerySet[Any]]:
+    """Return the wallets of a scope by id: of its organizations, teams and memberships."""
+    organizations: Any = product.organization._default_manager.filter(wallet__isnull=False)
+    teams: Any = product.team._default_manager.all()
+    places: Any = product.membership._default_manager.all()
+    if not scope.everything:
+        below = Q(organization__in=scope.organizations)
+        organizations = organizations.filter(pk__in=scope.organizations)
+        teams = teams.filter(below | Q(pk__in=scope.teams))
+        places = places.filter(below | Q(team__in=scope.teams))
+    return [rows.order_by().values("wallet") for rows in (organizations, teams, places)]
+
+
+def branch_credits(product: Product, scope: Scope) -> BranchCredits:
+    """Return what the wallets of a scope hold together in the current cycle."""
+    organizations, teams, places = wallets_in(product, scope)
+    rows = Balance.objects.filter(
+        Q(wallet__in=organizations) | Q(wallet__in=teams) | Q(wallet__in=places),
+        cycle=open_cycle_of(book_of(product.slug)),
+    )
+    found = rows.aggregate(
+        credited=Coalesce(Sum("credited"), 0),
+        used=Coalesce(Sum("used"), 0),
+        reserved=Coalesce(Sum("reserved"), 0),
+    )
+    return BranchCredits(**{name: int(value) for name, value in found.items()})
 
 
 def wallet_to_move(product: Product, wallet_id: UUID) -> Wallet:

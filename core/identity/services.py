@@ -198,15 +198,16 @@ def reactivate_user(*, user: User, actor: Actor) -> User:
 
 
 @transaction.atomic
-def give_role(
-    *, user: User, role: Role, actor: Actor, product: str = "", node_id: UUID | None = None
-) -> RoleAssignment:
-    """Give somebody a role; giving it twice changes nothing."""
+def give_role(*, user: User, role: Role, actor: Actor, product: str = "") -> RoleAssignment:
+    """Give somebody a role; giving it twice changes nothing.
+
+    Roles about an organization or a team are `core.hierarchy.services.administrators`' matter.
+    """
     assignment, is_new = RoleAssignment.objects.get_or_create(
-        user=user, role=role, product=product, node_id=node_id
+        user=user, role=role, product=product, node_id=None
     )
     if is_new:
-        after = {"role": role.label, "product": product, "node": str(node_id or "")}
+        after = {"role": role.label, "product": product}
         record(actor=actor, verb=ROLE_GIVEN, target=_target(user), after=after, product=product)
         role_given.send(sender=RoleAssignment, assignment=assignment, actor=actor)
         _bump()
@@ -231,11 +232,12 @@ def appoint_account_admin(*, email: str, name: str = "", actor: Actor) -> Appoin
 
 @transaction.atomic
 def take_role(*, assignment: RoleAssignment, actor: Actor) -> None:
-    """Take a role from somebody.
+    """Take a role that is not about an organization or a team from somebody.
 
     Raises:
         LastAdmin: it is the account's last account admin.
     """
+    assert assignment.node_id is None, "core.hierarchy.services.administrators takes it"
     role = Role(assignment.role)
     if role is Role.ACCOUNT_ADMIN:
         _keep_one_admin(without=assignment.user)

@@ -1,6 +1,6 @@
 """The audit log as a page: of one product of an account, or of the platform."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -36,18 +36,25 @@ class Choice:
 
 
 def audit_page(
-    request: HttpRequest, product: str = "", *, title: str = "Audit log"
+    request: HttpRequest,
+    product: str = "",
+    *,
+    title: str = "Audit log",
+    within: Collection[UUID] | None = None,
 ) -> HttpResponse:
     """Show the trail of changes with its filters; the caller has checked who may see it.
 
     With a product, entries of the other product are left out; those of the account as a whole
-    stay. In the public schema `product` is empty.
+    stay. `within` are the organizations and teams to which the reader is limited. In the public
+    schema `product` is empty.
     """
     # Postgres takes no NUL in text.
     verb = request.GET.get("verb", "").replace("\x00", "")[:64]
     text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     before = _id(request.GET.get("before", ""))
-    shown, earlier = shown_entries(product=product, verb=verb, text=text, before=before)
+    shown, earlier = shown_entries(
+        product=product, verb=verb, text=text, before=before, within=within
+    )
     is_more = before is not None
     return render_page(
         request,
@@ -61,7 +68,7 @@ def audit_page(
         is_filtered=bool(verb or text),
         is_more=is_more,
         # HTMX asks for rows only, and they have no filter.
-        nouns=[] if request.headers.get("HX-Request") else _nouns(product),
+        nouns=[] if request.headers.get("HX-Request") else _nouns(product, within),
     )
 
 
@@ -76,9 +83,9 @@ def shown_entries(*, limit: int = _PAGE, **narrowed: Any) -> tuple[list[ShownEnt
     return rows, rows[-1].entry.pk if len(found) > limit else None
 
 
-def _nouns(product: str) -> list[tuple[str, str, list[Choice]]]:
+def _nouns(product: str, within: Collection[UUID] | None) -> list[tuple[str, str, list[Choice]]]:
     """Group the verbs in use by their noun: its filter, its label, its verbs."""
-    grouped = groupby(recent_verbs(product), key=lambda verb: verb.partition(".")[0])
+    grouped = groupby(recent_verbs(product, within=within), key=lambda verb: verb.partition(".")[0])
     return [
         (f"{noun}.", _words(noun), [Choice(verb, _words(verb.partition(".")[2])) for verb in verbs])
         for noun, verbs in grouped

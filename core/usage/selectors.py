@@ -2,6 +2,9 @@
 
 All figures come from `UsageEvent`, so they agree with the wallets to the micro-credit: refunds
 and corrections are events of their own, and sums over all rows are right by themselves.
+
+Every read takes the scope of who looks (`core.access.scopes`): the calls of a branch are those that
+were made from a place in it, whoever made them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +17,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, TruncDate
 
+from core.access.scopes import Scope
 from core.credits.models import Label, UsageEvent, UsageOutcome
 from core.kit.clock import now
 from core.kit.problems import NotFound
@@ -86,11 +90,16 @@ def first_moment(days: int) -> datetime:
     return datetime.combine(today - timedelta(days=days - 1), time.min, tzinfo=UTC)
 
 
-def events(
-    product: str, *, since: datetime | None = None, until: datetime | None = None, **ids: Any
+def events_for(
+    product: str,
+    scope: Scope,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    **ids: Any,
 ) -> QuerySet[UsageEvent]:
     """Return a product's events, newest first; `ids` narrow by `member_id`, `llm` and so on."""
-    rows = UsageEvent.objects.filter(product=product, **ids)
+    rows = UsageEvent.objects.filter(_made_in(scope), product=product, **ids)
     if since is not None:
         rows = rows.filter(created_at__gte=since)
     if until is not None:
@@ -98,9 +107,11 @@ def events(
     return rows.order_by("-created_at", "-id")
 
 
-def totals(product: str, *, since: datetime, until: datetime | None = None, **ids: Any) -> Totals:
+def totals(
+    product: str, scope: Scope, *, since: datetime, until: datetime | None = None, **ids: Any
+) -> Totals:
     """Return the sums over some time."""
-    found = events(product, since=since, until=until, **ids).aggregate(
+    found = events_for(product, scope, since=since, until=until, **ids).aggregate(
         calls=Count("id", filter=_IS_CALL),
         errors=Count("id", filter=_IS_CALL & Q(outcome__in=_FAILED)),
         input_tokens=Coalesce(Sum("input_tokens"), 0),
@@ -111,11 +122,11 @@ def totals(product: str, *, since: datetime, until: datetime | None = None, **id
     return Totals(**found)
 
 
-def totals_by_day(product: str, *, days: int, **ids: Any) -> list[Day]:
+def totals_by_day(product: str, scope: Scope, *, days: int, **ids: Any) -> list[Day]:
     """Return one row for each of the last `days` days, today last, days without calls included."""
     first = first_moment(days)
     rows = (
-        events(product, since=first, **ids)
+        events_for(product, scope, since=first, **ids)
         .order_by()
         .annotate(day=TruncDate("created_at", tzinfo=UTC))
         .values("day")
@@ -132,6 +143,7 @@ def totals_by_day(product: str, *, days: int, **ids: Any) -> list[Day]:
 
 def totals_by(
     product: str,
+    scope: Scope,
     dimension: Dimension,
     *,
     since: datetime,
@@ -142,7 +154,7 @@ def totals_by(
     """Return the sums by one dimension, the dearest first."""
     column = _COLUMNS[dimension]
     rows = list(
-        events(product, since=since, until=until, **ids)
+        events_for(product, scope, since=since, until=until, **ids)
         .order_by()
         .annotate(of=F(column))
         .values("of")
@@ -172,6 +184,7 @@ def totals_by(
 
 def recent_calls(
     product: str,
+    scope: Scope,
     *,
     since: datetime | None = None,
     limit: int = 50,
@@ -179,9 +192,9 @@ def recent_calls(
     **ids: Any,
 ) -> list[Call]:
     """Return the last events, newest first; `before` is the id of the last one already shown."""
-    rows = events(product, since=since, **ids)
+    rows = events_for(product, scope, since=since, **ids)
     if before is not None:
-        edge = events(product, id=before).values_list("created_at", flat=True).first()
+        edge = events_for(product, scope, id=before).values_list("created_at", flat=True).first()
         if edge is not None:
             rows = rows.filter(Q(created_at__lt=edge) | Q(created_at=edge, id__lt=before))
     page = list(rows[:limit])
@@ -198,30 +211,36 @@ def recent_calls(
     ]
 
 
-def every_call(product: str, *, since: datetime, **ids: Any) -> Iterator[Call]:
+def every_call(product: str, scope: Scope, *, since: datetime, **ids: Any) -> Iterator[Call]:
     """Yield all events of some time, newest first, for a file."""
     before: UUID | None = None
-    while page := recent_calls(product, since=since, limit=_CHUNK, before=before, **ids):
+    while page := recent_calls(product, scope, since=since, limit=_CHUNK, before=before, **ids):
         yield from page
         before = page[-1].event.pk
 
 
-def call_named(product: str, call_id: UUID) -> Call:
+def call_for(product: str, scope: Scope, call_id: UUID) -> Call:
     """Return one event.
 
     Raises:
-        NotFound: the product has none of that id.
+        NotFound: the scope has none of that id.
     """
-    found = recent_calls(product, limit=1, id=call_id)
+    found = recent_calls(product, scope, limit=1, id=call_id)
     if not found:
         raise NotFound("There is no such call.")
     return found[0]
 
 
-def label_of(dimension: Dimension, value: str) -> str:
-    """Return the label of one value of a dimension, as `totals_by` names it."""
+def label_of(product: str, scope: Scope, dimension: Dimension, value: str) -> str:
+    """Return the label of one value of a dimension, as `totals_by` names it.
+
+    What made no call in the scope is a dash: its name is nobody's business here.
+    """
     if dimension in {"llm", "outcome"}:
         return _plain(dimension, value)
+    seen: dict[str, Any] = {_COLUMNS[dimension]: value}
+    if not events_for(product, scope, **seen).exists():
+        return "–"
     return labels_of([UUID(value)]).get(UUID(value), "") or "–"
 
 
@@ -231,6 +250,12 @@ def labels_of(subjects: Iterable[UUID | None]) -> dict[UUID | None, str]:
     if not known:
         return {}
     return dict(Label.objects.filter(subject__in=known).values_list("subject", "text"))
+
+
+def _made_in(scope: Scope) -> Q:
+    if scope.everything:
+        return Q()
+    return Q(organization_id__in=scope.organizations) | Q(team_id__in=scope.teams)
 
 
 def _plain(dimension: Dimension, value: object) -> str:

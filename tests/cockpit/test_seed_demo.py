@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from console.selectors.keys import key_of_hash
 from console.services.keys import hash_of
+from core.access.scopes import EVERYTHING
 from core.credits.selectors import book_of, figures_of, open_cycle_of
 from core.hierarchy.product import products
 from core.tenancy.context import in_account, in_public
@@ -46,7 +47,7 @@ def test_the_demo_has_two_accounts_whose_books_add_up(
             for product in products():
                 book = book_of(product.slug)
                 since = open_cycle_of(book).starts_at
-                totals = usage.totals(product.slug, since=since)
+                totals = usage.totals(product.slug, EVERYTHING, since=since)
                 figures = figures_of(book)
                 assert totals.calls > 50
                 assert totals.credits == figures.used + figures.overflow_used

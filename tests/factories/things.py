@@ -35,7 +35,9 @@ def things_in(account: Account, llm: Llm) -> Things:
     with in_account(account):
         found: Things = {product.slug: _things_of(product, account, llm) for product in products()}
         newcomer = UserFactory(
-            email=f"canary@{account.slug}.example", name=_canary(account, "person"), is_active=False
+            email=f"canary@{account.slug}.example",
+            name=_canary(account.slug, "person"),
+            is_active=False,
         )
         assignment = RoleAssignment.objects.get(role=Role.ACCOUNT_ADMIN)
         found[""] = {
@@ -56,6 +58,22 @@ def things_in(account: Account, llm: Llm) -> Things:
     return found
 
 
+def things_of_branch(
+    account: Account, llm: Llm, *, organization: str, team: str, mark: str
+) -> Things:
+    """Return the same for another organization with a team that has members, in each product.
+
+    What carries a name has `mark` in it.
+    """
+    with in_account(account):
+        return {
+            product.slug: _things_of(
+                product, account, llm, organization=organization, team=team, mark=mark
+            )
+            for product in products()
+        }
+
+
 def things_of_platform(account: Account, llm: Llm) -> Things:
     """Return what the public host's routes can name, with an account that has everything."""
     found = things_in(account, llm)
@@ -66,9 +84,29 @@ def things_of_platform(account: Account, llm: Llm) -> Things:
     return found
 
 
-def _things_of(product: Product, account: Account, llm: Llm) -> dict[str, UUID | str]:
-    organization = product.organization._default_manager.get(name=ORGANIZATION)
-    team = product.team._default_manager.get(name=TEAM)
+def _things_of(
+    product: Product,
+    account: Account,
+    llm: Llm,
+    *,
+    organization: str = ORGANIZATION,
+    team: str = TEAM,
+    mark: str = "",
+) -> dict[str, UUID | str]:
+    mark = mark or account.slug
+    return _things_at(
+        product,
+        account,
+        llm,
+        product.organization._default_manager.get(name=organization),
+        product.team._default_manager.get(name=team),
+        mark,
+    )
+
+
+def _things_at(
+    product: Product, account: Account, llm: Llm, organization: Any, team: Any, mark: str
+) -> dict[str, UUID | str]:
     places: QuerySet[Any] = product.membership._default_manager.all()
     place = places.filter(team=team).order_by("created_at").last()
     assert place is not None
@@ -79,9 +117,9 @@ def _things_of(product: Product, account: Account, llm: Llm) -> dict[str, UUID |
         allocating.allocate_credits(
             wallet=wallet, amount=3_000, actor=TESTS, idempotency_key=a_key()
         )
-    app = create_client_app(product=product.slug, name=_canary(account, "app"), actor=TESTS).app
+    app = create_client_app(product=product.slug, name=_canary(mark, "app"), actor=TESTS).app
     guardrail = create_guardrail(
-        name=_canary(account, f"{product.slug}-guardrail"), preset="pii", actor=TESTS
+        name=_canary(mark, f"{product.slug}-guardrail"), preset="pii", actor=TESTS
     )
     binding = bind_guardrail(
         product=product.slug, guardrail=guardrail, action="mask", stages=("input",), actor=TESTS
@@ -99,7 +137,7 @@ def _things_of(product: Product, account: Account, llm: Llm) -> dict[str, UUID |
         "call_id": _call(place, product=product.slug, llm=llm.name),
     }
     if product.slug == "console":
-        name = _canary(account, "key")
+        name = _canary(mark, "key")
         key = create_key(account=account, membership=place, name=name, actor=TESTS).key
         found["key_id"] = key.pk
     return found
@@ -128,11 +166,11 @@ def _news(account: Account, member_id: UUID | str) -> UUID:
     told = notify(
         users=[member.user],
         kind=NEWS,
-        params={"what": _canary(account, "news")},
+        params={"what": _canary(account.slug, "news")},
         dedup_key=a_key(),
     )
     return told[0].pk
 
 
-def _canary(account: Account, kind: str) -> str:
-    return f"{account.slug}-canary-{kind}"
+def _canary(mark: str, kind: str) -> str:
+    return f"{mark}-canary-{kind}"

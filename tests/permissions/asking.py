@@ -74,6 +74,8 @@ def expected(row: Row, person: str) -> str:
     """Return the word that a row has for somebody."""
     if person in row.who:
         return ALLOWED
+    if person in row.unaware:
+        return "404"
     return row.to_nobody if person == "nobody" else row.refusal
 
 

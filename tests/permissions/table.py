@@ -4,13 +4,16 @@ Names of places in a path stand for one thing of the account that is asked; see
 `tests/factories/things.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-# On an account's host. Olga and Theo have roles that carry nothing yet but their seats.
+# On an account's host.
 ANYONE = frozenset({"nobody", "mia", "theo", "olga", "ada"})
 SIGNED_IN = ANYONE - {"nobody"}
 MEMBERS = SIGNED_IN - {"ada"}
 ADMINS = frozenset({"ada"})
+# Olga administers the organization that the things are in, Theo the team.
+ORGANIZATION_ADMINS = ADMINS | {"olga"}
+BRANCH_ADMINS = ORGANIZATION_ADMINS | {"theo"}
 # On the public host.
 EVERYBODY = frozenset({"nobody", "sam"})
 SUPER_ADMINS = frozenset({"sam"})
@@ -30,6 +33,8 @@ class Row:
     to_nobody: str = "login"
     # What a form must name for the row to be about permission: field and thing.
     fields: tuple[tuple[str, str], ...] = ()
+    # Who might do it with things of their own, and is not to know of this one.
+    unaware: frozenset[str] = frozenset()
 
 
 def get(
@@ -107,13 +112,13 @@ def product(slug: str) -> list[Row]:
     """Return the rows of one product's pages."""
     at = f"/{slug}"
     rows = [
-        *get(f"{at}/", ADMINS),
+        *get(f"{at}/", BRANCH_ADMINS),
         *get(f"{at}/me/", SIGNED_IN),
-        *get(f"{at}/audit/", ADMINS),
-        *get(f"{at}/usage/", ADMINS),
-        *get(f"{at}/usage/calls/", ADMINS),
-        *get(f"{at}/usage/calls/<uuid:call_id>/", ADMINS),
-        *get(f"{at}/usage/export.csv", ADMINS),
+        *get(f"{at}/audit/", BRANCH_ADMINS),
+        *get(f"{at}/usage/", BRANCH_ADMINS),
+        *get(f"{at}/usage/calls/", BRANCH_ADMINS),
+        *get(f"{at}/usage/calls/<uuid:call_id>/", BRANCH_ADMINS),
+        *get(f"{at}/usage/export.csv", BRANCH_ADMINS),
         *both(f"{at}/clients/", ADMINS),
         *post(f"{at}/clients/<uuid:app_id>/act-for-members/", ADMINS),
         *post(f"{at}/clients/<uuid:app_id>/rotate/", ADMINS),
@@ -125,41 +130,44 @@ def product(slug: str) -> list[Row]:
         *post(f"{at}/guardrails/<uuid:binding_id>/unbind/", ADMINS),
         *get(f"{at}/llms/", SIGNED_IN if slug == "console" else ADMINS),
         *post(f"{at}/llms/<uuid:llm_id>/switch/", ADMINS),
-        *get(f"{at}/member/", ADMINS),
-        *both(f"{at}/member/add/", ADMINS),
-        *get(f"{at}/member/<uuid:member_id>/change/", ADMINS),
-        *post(f"{at}/member/<uuid:member_id>/archive/", ADMINS),
-        *post(f"{at}/member/<uuid:member_id>/restore/", ADMINS),
-        *post(f"{at}/member/<uuid:member_id>/invite/", ADMINS),
-        *post(f"{at}/member/<uuid:member_id>/places/", ADMINS),
-        *post(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/primary/", ADMINS),
-        *post(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/remove/", ADMINS),
+        *get(f"{at}/member/", BRANCH_ADMINS),
+        *both(f"{at}/member/add/", BRANCH_ADMINS),
+        *get(f"{at}/member/<uuid:member_id>/change/", BRANCH_ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/archive/", BRANCH_ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/restore/", BRANCH_ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/invite/", BRANCH_ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/places/", BRANCH_ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/primary/", BRANCH_ADMINS),
+        *post(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/remove/", BRANCH_ADMINS),
         # Ada has no seat.
         *post(f"/api{at}/v1/session-token", MEMBERS, "403", "401"),
     ]
-    for node in ("organization", "team"):
+    for node, who, who_above in (
+        ("organization", ORGANIZATION_ADMINS, ADMINS),
+        ("team", BRANCH_ADMINS, ORGANIZATION_ADMINS),
+    ):
+        one = f"{at}/{node}/<uuid:node_id>"
         rows += [
-            *get(f"{at}/{node}/", ADMINS),
-            *both(f"{at}/{node}/add/", ADMINS),
-            *get(f"{at}/{node}/<uuid:node_id>/change/", ADMINS),
-            *get(f"{at}/{node}/<uuid:node_id>/candidates/", ADMINS),
-            *post(f"{at}/{node}/<uuid:node_id>/rename/", ADMINS),
-            *post(f"{at}/{node}/<uuid:node_id>/archive/", ADMINS),
-            *post(f"{at}/{node}/<uuid:node_id>/restore/", ADMINS),
-            Row(
-                f"{at}/{node}/<uuid:node_id>/members/",
-                "POST",
-                ADMINS,
-                fields=(("member", "member_id"),),
-            ),
+            *get(f"{at}/{node}/", BRANCH_ADMINS),
+            *both(f"{at}/{node}/add/", who_above),
+            *post(f"{one}/archive/", who_above),
+            *post(f"{one}/restore/", who_above),
         ]
+        about_one = [
+            *get(f"{one}/change/", who),
+            *get(f"{one}/candidates/", who),
+            *post(f"{one}/rename/", who),
+            Row(f"{one}/members/", "POST", who, fields=(("member", "member_id"),)),
+        ]
+        # Theo does not administer the organization that his team is in.
+        rows += [replace(row, unaware=BRANCH_ADMINS - who) for row in about_one]
     return rows
 
 
 ACCOUNT_ROWS = [
     *identity(ANYONE, SIGNED_IN),
     *get("/", SIGNED_IN),
-    *get("/(?P<app_label>copilot|console)/", ADMINS),
+    *get("/(?P<app_label>copilot|console)/", BRANCH_ADMINS),
     # Everybody's own: Mia's notification is hers alone.
     *get("/notifications/", SIGNED_IN),
     *get("/notifications/bell/", SIGNED_IN),
@@ -174,7 +182,7 @@ ACCOUNT_ROWS = [
     *product("console"),
     *both("/console/keys/", SIGNED_IN),
     # The key is Mia's.
-    *post("/console/keys/<uuid:key_id>/revoke/", frozenset({"mia", "ada"}), "404"),
+    *post("/console/keys/<uuid:key_id>/revoke/", BRANCH_ADMINS | {"mia"}, "404"),
 ]
 
 # -- the public host -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from core.hierarchy.errors import AlreadyThere, IsArchived
 from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
 from core.hierarchy.notices import tell_of_seat
 from core.hierarchy.product import Product
+from core.hierarchy.services.administrators import end_administration
 from core.hierarchy.services.memberships import create_place, place_member
 from core.hierarchy.services.rows import archive, hold, place_ids
 from core.identity.models import Role, RoleAssignment, User
@@ -66,11 +67,12 @@ def invite_member(
 ) -> NewSeat:
     """Give somebody a seat by e-mail address, and a place if one is named.
 
-    Who is new here gets a login and an invitation; the caller sends its link.
+    Who is new here gets a login and an invitation; the caller sends its link. Who has a seat gets
+    the place alone.
 
     Raises:
         InvalidInput: the e-mail address is not one.
-        AlreadyThere: the person has a seat.
+        AlreadyThere: the person has a seat, and the place that is named.
         IsArchived: the person had one, or the place is archived.
     """
     # Before the seat, which holds the policy version: who moves a team locks in that order too.
@@ -78,8 +80,11 @@ def invite_member(
     user = User.objects.filter(email__iexact=email.strip()).first()
     if user is None:
         user = create_user(email=email, name=name, is_active=False, actor=actor)
-    member = create_member(product=product, user=user, actor=actor)
-    if organization is not None and not organization.is_global:
+    is_placed = organization is not None and not organization.is_global
+    member = product.member._default_manager.filter(user=user, archived_at=None).first()
+    if member is None or not is_placed:
+        member = create_member(product=product, user=user, actor=actor)
+    if organization is not None and is_placed:
         place_member(
             product=product, member=member, organization=organization, team=team, actor=actor
         )
@@ -91,7 +96,10 @@ def invite_member(
 def archive_member(
     *, product: Product, member: AbstractMember, reason: str = "", actor: Actor
 ) -> None:
-    """Take somebody's seat away: keys and tokens of this product stop at once."""
+    """Take somebody's seat away: keys and tokens of this product stop at once.
+
+    What they administered in the product goes with it, and does not come back by itself.
+    """
     archive(
         member,
         kind="member",
@@ -100,7 +108,9 @@ def archive_member(
         actor=actor,
         nodes=place_ids(member),
     )
-    for role in RoleAssignment.objects.filter(user=member.user, product=product.slug):
+    user = member.user
+    end_administration(product=product, user=user, reason=reason, actor=actor)
+    for role in RoleAssignment.objects.filter(user=user, product=product.slug):
         take_role(assignment=role, actor=actor)
 
 

@@ -15,6 +15,10 @@ from core.hierarchy import verbs
 from core.hierarchy.errors import StillInUse
 from core.hierarchy.models import AbstractOrganization, AbstractTeam, Node
 from core.hierarchy.product import Product
+from core.hierarchy.services.administrators import (
+    resume_administrators,
+    suspend_administrators,
+)
 from core.hierarchy.services.rows import (
     archive,
     hold,
@@ -103,6 +107,8 @@ def rename_node(*, product: Product, node: Node, name: str, actor: Actor) -> Non
 def archive_node(*, product: Product, node: Node, reason: str = "", actor: Actor) -> None:
     """Take an organization or a team out of use; its history stays.
 
+    Nobody administers it until it is restored.
+
     Raises:
         StillInUse: it still has teams or members.
         GlobalIsFixed: it is `global`.
@@ -122,20 +128,23 @@ def archive_node(*, product: Product, node: Node, reason: str = "", actor: Actor
     if places.filter(member__archived_at=None).exists():
         raise StillInUse("Remove its members first.")
     archive(node, kind=_kind(node), product=product, reason=reason, actor=actor)
+    suspend_administrators(node)
 
 
 @transaction.atomic
 def restore_node(*, product: Product, node: Node, actor: Actor) -> None:
-    """Bring an archived organization or team back.
+    """Bring an archived organization or team back, and who was appointed to administer it.
 
     Raises:
         NameTaken: a sibling has taken the name since.
         IsArchived: the team's organization is archived.
     """
+    assert isinstance(node, AbstractOrganization | AbstractTeam)
     if isinstance(node, AbstractTeam):
         refuse_archived(node.organization)  # type: ignore[attr-defined]
     node.archived_at = None
     save_named(node, update_fields=("archived_at",))
+    resume_administrators(node)
     record(
         actor=actor,
         verb=verbs.RESTORED[_kind(node)],

@@ -1,7 +1,6 @@
 """The lists of organizations, teams and members, for one product at a time."""
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.contrib.admin import display
 from django.db.models import Model, Q, QuerySet
@@ -11,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _, ngettext
 
+from core.access.scopes import Scope, scope_of
 from core.hierarchy import selectors
 from core.hierarchy.product import Product
 from core.kit.clock import now
@@ -34,15 +34,24 @@ def register_hierarchy(product: Product) -> None:
         declared = {
             "product": product,
             "view_permission": f"{product.slug}.view_hierarchy",
-            "manage_permission": f"{product.slug}.manage_hierarchy",
+            "manage_permission": f"{product.slug}.{base.manages}",
         }
         account_site.register(model, type(f"{product.title}{base.__name__}", (base,), declared))
 
 
 class HierarchyAdmin(CockpitModelAdmin):
-    """What the three lists share. A row's own page is one of ours, at the admin's address."""
+    """What the three lists share. A row's own page is one of ours, at the admin's address.
+
+    Rows and the choices of filters are those of the scope that the reader administers.
+    """
 
     product: ClassVar[Product]
+    # What it takes to make a new one.
+    manages: ClassVar[str] = "manage_hierarchy"
+
+    def scope(self, request: HttpRequest) -> Scope:
+        """Return what the reader administers in the product."""
+        return scope_of(request.user, self.product.slug)
 
     def own_urls(self) -> list[URLPattern]:
         """Return the routes of the rows' own pages."""
@@ -73,6 +82,7 @@ class OrganizationAdmin(HierarchyAdmin):
     """Organizations: the top level of a product's people."""
 
     icon = "domain"
+    manages = "manage_organizations"
     add_label = _("New organization")
     empty_title = _("No organizations yet")
     empty_text = _("Organizations hold teams, and credits flow down through them.")
@@ -81,7 +91,7 @@ class OrganizationAdmin(HierarchyAdmin):
     search_fields = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return selectors.organizations_of(self.product)
+        return selectors.organizations_for(self.product, self.scope(request))
 
     def own_urls(self) -> list[URLPattern]:
         return nodes.urls(self.product, self.product.organization)
@@ -106,10 +116,8 @@ class OrganizationFilter(MenuFilter):
     parameter_name = "organization"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        rows = model_admin.product.organization._default_manager.filter(
-            is_global=False, archived_at=None
-        )
-        return [("", _("All")), *rows.values_list("pk", "name")]
+        rows = selectors.branches_for(model_admin.product, model_admin.scope(request))
+        return [("", _("All")), *((row.pk, row.name) for row, _teams, _is_whole in rows)]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         return rows.filter(organization=value) if value else rows
@@ -119,6 +127,7 @@ class TeamAdmin(HierarchyAdmin):
     """Teams: where members work, and whose credits they use."""
 
     icon = "groups"
+    manages = "manage_teams"
     add_label = _("New team")
     empty_title = _("No teams yet")
     empty_text = _("A team belongs to an organization and holds the credits its members use.")
@@ -127,7 +136,7 @@ class TeamAdmin(HierarchyAdmin):
     search_fields = ("name", "organization__name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return selectors.teams_of(self.product)
+        return selectors.teams_for(self.product, self.scope(request))
 
     def own_urls(self) -> list[URLPattern]:
         return nodes.urls(self.product, self.product.team)
@@ -148,16 +157,12 @@ class PlaceFilter(MenuFilter):
     parameter_name = "place"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        teams = model_admin.product.team._default_manager.filter(archived_at=None)
-        inside: dict[UUID, list[Any]] = {}
-        for team in teams:
-            inside.setdefault(team.organization_id, []).append(team)
         options: list[tuple[Any, Any]] = [("", _("All"))]
-        for row in model_admin.product.organization._default_manager.filter(
-            is_global=False, archived_at=None
+        for row, teams, is_whole in selectors.branches_for(
+            model_admin.product, model_admin.scope(request)
         ):
-            options.append((row.pk, row.name))
-            options += [(team.pk, f"{row.name} / {team.name}") for team in inside.get(row.pk, [])]
+            options += [(row.pk, row.name)] if is_whole else []
+            options += [(team.pk, f"{row.name} / {team.name}") for team in teams]
         return options
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -207,7 +212,7 @@ class MemberAdmin(HierarchyAdmin):
     ordering = ("user__name", "user__email")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return selectors.members_of(self.product)
+        return selectors.members_for(self.product, self.scope(request))
 
     def own_urls(self) -> list[URLPattern]:
         return members.urls(self.product)

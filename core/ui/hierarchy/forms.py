@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from core.access.scopes import Scope
 from core.hierarchy.models import AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product
+from core.hierarchy.selectors import branches_for, organizations_for
 from core.ui.forms import CockpitForm
 
 
@@ -27,12 +28,10 @@ class TeamForm(CockpitForm):
     )
     name = forms.CharField(label=_("Name"), max_length=120)
 
-    def __init__(self, *args: Any, product: Product, **options: Any) -> None:
+    def __init__(self, *args: Any, product: Product, scope: Scope, **options: Any) -> None:
         super().__init__(*args, **options)
         field: forms.ModelChoiceField[Any] = self.fields["organization"]  # type: ignore[assignment]
-        field.queryset = product.organization._default_manager.filter(
-            is_global=False, archived_at=None
-        )
+        field.queryset = organizations_for(product, scope).filter(is_global=False, archived_at=None)
 
 
 class RenameForm(CockpitForm):
@@ -61,24 +60,17 @@ class PlaceField(forms.ChoiceField):
     # Filled for each form by `offer`: forms copy their fields, but not what hangs on them.
     places: Mapping[str, Place] = MappingProxyType({})
 
-    def offer(self, product: Product, *, empty: Any = None) -> None:
-        """Offer every organization that is in use, with its teams; two queries."""
-        organizations = product.organization._default_manager.filter(
-            archived_at=None, is_global=False
-        )
-        teams = product.team._default_manager.filter(archived_at=None)
+    def offer(self, product: Product, scope: Scope, *, empty: Any = None) -> None:
+        """Offer every organization of a scope that is in use, with its teams; two queries."""
         groups: list[tuple[Any, Any]] = [("", empty)] if empty else []
         places: dict[str, Place] = {}
-        by_organization: dict[UUID, list[Any]] = {}
-        for team in teams:
-            by_organization.setdefault(team.organization_id, []).append(team)  # type: ignore[attr-defined]
-        for organization in organizations:
-            inside = by_organization.get(organization.pk, [])
-            places[str(organization.pk)] = (organization, None)
-            places.update({str(team.pk): (organization, team) for team in inside})
-            options = [(str(team.pk), team.name) for team in inside]
-            direct = (str(organization.pk), _("directly in %s") % organization.name)
-            groups.append((organization.name, [*options, direct]))
+        for organization, teams, is_whole in branches_for(product, scope):
+            places.update({str(team.pk): (organization, team) for team in teams})
+            options = [(str(team.pk), team.name) for team in teams]
+            if is_whole:
+                places[str(organization.pk)] = (organization, None)
+                options.append((str(organization.pk), _("directly in %s") % organization.name))
+            groups.append((organization.name, options))
         self.places = places
         self.choices = groups
 
@@ -103,10 +95,13 @@ class InviteForm(CockpitForm):
         help_text=_("Whose credits and rights apply. More places can be added later."),
     )
 
-    def __init__(self, *args: Any, product: Product, **options: Any) -> None:
+    def __init__(self, *args: Any, product: Product, scope: Scope, **options: Any) -> None:
         super().__init__(*args, **options)
         place: PlaceField = self.fields["place"]  # type: ignore[assignment]
-        place.offer(product, empty=_("No team yet (global only)"))
+        # Who administers a branch gives seats in it only.
+        place.required = not scope.everything
+        none = _("No team yet (global only)") if scope.everything else _("Choose a place")
+        place.offer(product, scope, empty=none)
 
 
 class PlaceForm(CockpitForm):
@@ -114,7 +109,7 @@ class PlaceForm(CockpitForm):
 
     place = PlaceField(label=_("Add to"))
 
-    def __init__(self, *args: Any, product: Product, **options: Any) -> None:
+    def __init__(self, *args: Any, product: Product, scope: Scope, **options: Any) -> None:
         super().__init__(*args, **options)
         place: PlaceField = self.fields["place"]  # type: ignore[assignment]
-        place.offer(product, empty=_("Choose a team or an organization"))
+        place.offer(product, scope, empty=_("Choose a team or an organization"))

@@ -10,7 +10,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
+from core.access.scopes import Scope, scope_of
 from core.hierarchy import selectors
+from core.hierarchy.administration import has_whole_seat, nodes_in, require_whole_seat
 from core.hierarchy.product import Product
 from core.hierarchy.services import members
 from core.identity.models import Role, RoleAssignment
@@ -20,7 +22,7 @@ from core.kit.problems import Conflict
 from core.ui.audit import shown_entries
 from core.ui.hierarchy import places
 from core.ui.hierarchy.forms import InviteForm, ReasonForm
-from core.ui.invitations import send_link
+from core.ui.invitations import send_link, shows_links
 from core.ui.middleware import actor_of
 from core.ui.pages import (
     page,
@@ -89,11 +91,24 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
     prefix = f"{product.slug}_member"
     crumbs = ((_("Members"), f"/{product.slug}/member/"),)
 
+    def scope(request: HttpRequest) -> Scope:
+        return scope_of(request.user, product.slug)
+
+    def named(request: HttpRequest, member_id: UUID) -> Any:
+        return selectors.member_for(product, scope(request), member_id)
+
+    def named_whole(request: HttpRequest, member_id: UUID) -> Any:
+        """The member, for those who administer all that the person has in the product."""
+        member = named(request, member_id)
+        require_whole_seat(product, scope(request), member)
+        return member
+
     @page(permission=manage, methods=("GET", "POST"))
     def add(request: HttpRequest) -> HttpResponse:
         form = InviteForm(
             request.POST or None,
             product=product,
+            scope=scope(request),
             initial={name: request.GET.get(name, "") for name in ("email", "place")},
         )
         if request.method == "POST" and form.is_valid():
@@ -120,8 +135,10 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
 
     def added(request: HttpRequest, seat: members.NewSeat) -> HttpResponse:
         home = page_of_member(product, seat.member)
-        if seat.link is None:
-            messages.success(request, _("%s has a seat now.") % seat.member)
+        link = send_link(request, seat.link) if seat.link is not None else ""
+        if seat.link is None or not shows_links(request):
+            done = _("%s was invited by e-mail.") if link else _("%s has a seat now.")
+            messages.success(request, done % seat.member)
             return HttpResponseRedirect(home)
         response = render_page(
             request,
@@ -129,7 +146,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
             title=_("Invitation sent"),
             crumbs=crumbs,
             member=seat.member,
-            link=send_link(request, seat.link),
+            link=link,
             expires_at=seat.link.invitation.expires_at,
             home=home,
             again=request.get_full_path(),
@@ -141,7 +158,12 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
         return shown(request, member_id)
 
     def shown(request: HttpRequest, member_id: UUID, **more: Any) -> HttpResponse:
-        member = selectors.member_of(product, member_id)
+        member = named(request, member_id)
+        own = scope(request)
+        is_whole = has_whole_seat(product, own, member)
+        entries, _more = shown_entries(
+            limit=6, product=product.slug, about=member.pk, within=nodes_in(product, own)
+        )
         return render_page(
             request,
             _TEMPLATE,
@@ -155,25 +177,29 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
             ).exists(),
             days=DAYS,
             totals=usage.totals(
-                product.slug, since=now() - timedelta(days=DAYS), member_id=member.pk
+                product.slug, own, since=now() - timedelta(days=DAYS), member_id=member.pk
             ),
-            last_calls=usage.recent_calls(product.slug, limit=5, member_id=member.pk),
-            entries=shown_entries(limit=6, product=product.slug, about=member.pk)[0],
+            last_calls=usage.recent_calls(product.slug, own, limit=5, member_id=member.pk),
+            entries=entries,
+            is_whole=is_whole,
             **places.places_context(request, product, member),
             **more,
         )
 
     @page(permission=manage, methods=("POST",))
     def invite(request: HttpRequest, member_id: UUID) -> HttpResponse:
-        user = selectors.member_of(product, member_id).user
+        user = named(request, member_id).user
         if user.has_joined:
             raise Conflict(_("%s has accepted already.") % user)
-        link = invite_user(user=user, actor=actor_of(request))
-        return _not_kept(shown(request, member_id, link=send_link(request, link)))
+        link = send_link(request, invite_user(user=user, actor=actor_of(request)))
+        if shows_links(request):
+            return _not_kept(shown(request, member_id, link=link))
+        messages.success(request, _("A new invitation was sent to %s.") % user.email)
+        return HttpResponseRedirect(reverse(f"admin:{prefix}_change", args=(member_id,)))
 
     @page(permission=manage, methods=("POST",))
     def archive(request: HttpRequest, member_id: UUID) -> HttpResponse:
-        member = selectors.member_of(product, member_id)
+        member = named_whole(request, member_id)
         form = ReasonForm(request.POST, prefix="archive")
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
         with problems_as_messages(request, done=_("%s has no seat any more.") % member):
@@ -184,7 +210,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
 
     @page(permission=manage, methods=("POST",))
     def restore(request: HttpRequest, member_id: UUID) -> HttpResponse:
-        member = selectors.member_of(product, member_id)
+        member = named_whole(request, member_id)
         with problems_as_messages(request, done=_("%s has the seat back.") % member):
             members.restore_member(product=product, member=member, actor=actor_of(request))
         return HttpResponseRedirect(page_of_member(product, member))

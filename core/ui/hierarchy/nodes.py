@@ -11,8 +11,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from core.access.permissions import may
+from core.access.scopes import Scope, scope_of
 from core.credits.selectors import balances_of
 from core.hierarchy import selectors
+from core.hierarchy.administration import has_above, require_above
 from core.hierarchy.product import Product
 from core.hierarchy.services import memberships, nodes
 from core.kit.clock import now
@@ -27,24 +29,44 @@ SHOWN = 50
 CANDIDATES = 8
 
 
-def urls(  # noqa: C901  one short view a route
+def urls(  # noqa: C901, PLR0915  one short view a route
     product: Product, model: type[Model]
 ) -> list[URLPattern]:
     """Return the routes of one kind of node: the product's organizations, or its teams."""
     is_team = model is product.team
     kind = "team" if is_team else "organization"
-    named: Callable[[Product, UUID], Any] = (
-        selectors.team_named if is_team else selectors.organization_named
+    node_for: Callable[[Product, Scope, UUID], Any] = (
+        selectors.team_for if is_team else selectors.organization_for
     )
     view, manage = f"{product.slug}.view_hierarchy", f"{product.slug}.manage_hierarchy"
+    # To make, archive and restore one takes what stands above it.
+    manage_above = f"{product.slug}.{'manage_teams' if is_team else 'manage_organizations'}"
+    inside = _inside_team if is_team else _inside_organization
     prefix = f"{product.slug}_{kind}"
     plural = str(model._meta.verbose_name_plural).capitalize()
+
+    def scope(request: HttpRequest) -> Scope:
+        return scope_of(request.user, product.slug)
+
+    def named(request: HttpRequest, node_id: UUID) -> Any:
+        return node_for(product, scope(request), node_id)
+
+    def named_below(request: HttpRequest, node_id: UUID) -> Any:
+        """The node, for those who administer what stands above it."""
+        node = named(request, node_id)
+        require_above(scope(request), node)
+        return node
 
     def home(node: Any) -> str:
         return reverse(f"admin:{prefix}_change", args=(node.pk,))
 
+    def credits_page(request: HttpRequest) -> str:
+        sees_it = may(request.user, f"{product.slug}.view_credits")
+        return f"/{product.slug}/credits/" if sees_it else ""
+
     def show_node(request: HttpRequest, node: Any, rename: RenameForm) -> HttpResponse:
         can_manage = may(request.user, manage) and not getattr(node, "is_global", False)
+        is_above = has_above(scope(request), node)
         return render_page(
             request,
             f"cockpit/hierarchy/{kind}.html",
@@ -53,11 +75,13 @@ def urls(  # noqa: C901  one short view a route
             crumbs=((plural, reverse(f"admin:{prefix}_changelist")),),
             node=node,
             kind=kind,
-            paths=_paths(product, prefix, node),
+            paths=_paths(product, prefix, node) | {"credits": credits_page(request)},
             can_manage=can_manage,
+            can_archive=can_manage and may(request.user, manage_above) and is_above,
+            can_add_team=can_manage and may(request.user, f"{product.slug}.manage_teams"),
             rename=rename,
             archive=ReasonForm(prefix="archive"),
-            **(_inside_team(product, node) if is_team else _inside_organization(product, node)),
+            **inside(product, node, scope(request)),
             **_money(node),
         )
 
@@ -66,9 +90,11 @@ def urls(  # noqa: C901  one short view a route
         if not is_team:
             return OrganizationForm(given)
         asked = _id(request.GET.get("organization", ""))
-        return TeamForm(given, product=product, initial={"organization": asked})
+        return TeamForm(
+            given, product=product, scope=scope(request), initial={"organization": asked}
+        )
 
-    @page(permission=manage, methods=("GET", "POST"))
+    @page(permission=manage_above, methods=("GET", "POST"))
     def add(request: HttpRequest) -> HttpResponse:
         form = new_form(request)
         if request.method == "POST" and form.is_valid():
@@ -91,12 +117,12 @@ def urls(  # noqa: C901  one short view a route
 
     @page(permission=view)
     def show(request: HttpRequest, node_id: UUID) -> HttpResponse:
-        node = named(product, node_id)
+        node = named(request, node_id)
         return show_node(request, node, RenameForm(initial={"name": node.name}))
 
     @page(permission=manage, methods=("POST",))
     def rename(request: HttpRequest, node_id: UUID) -> HttpResponse:
-        node = named(product, node_id)
+        node = named(request, node_id)
         form = RenameForm(request.POST)
         if form.is_valid():
             with problems_as_form_errors(form):
@@ -107,28 +133,28 @@ def urls(  # noqa: C901  one short view a route
                     actor=actor_of(request),
                 )
         if form.errors:
-            return show_node(request, named(product, node_id), form)
+            return show_node(request, named(request, node_id), form)
         return HttpResponseRedirect(home(node))
 
-    @page(permission=manage, methods=("POST",))
+    @page(permission=manage_above, methods=("POST",))
     def archive(request: HttpRequest, node_id: UUID) -> HttpResponse:
-        node = named(product, node_id)
+        node = named_below(request, node_id)
         form = ReasonForm(request.POST, prefix="archive")
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
         with problems_as_messages(request, done=_("%s is archived.") % node):
             nodes.archive_node(product=product, node=node, reason=reason, actor=actor_of(request))
         return HttpResponseRedirect(home(node))
 
-    @page(permission=manage, methods=("POST",))
+    @page(permission=manage_above, methods=("POST",))
     def restore(request: HttpRequest, node_id: UUID) -> HttpResponse:
-        node = named(product, node_id)
+        node = named_below(request, node_id)
         with problems_as_messages(request, done=_("%s is back in use.") % node):
             nodes.restore_node(product=product, node=node, actor=actor_of(request))
         return HttpResponseRedirect(home(node))
 
     @page(permission=manage)
     def candidates(request: HttpRequest, node_id: UUID) -> HttpResponse:
-        node = named(product, node_id)
+        node = named(request, node_id)
         term = request.GET.get("q", "").strip()[:100]
         return render_page(
             request,
@@ -139,13 +165,14 @@ def urls(  # noqa: C901  one short view a route
             node=node,
             term=term,
             paths=_paths(product, prefix, node),
-            found=selectors.members_outside(product, node, term=term)[:CANDIDATES],
+            found=_found(product, scope(request), node, term),
         )
 
     @page(permission=manage, methods=("POST",))
     def place(request: HttpRequest, node_id: UUID) -> HttpResponse:
-        node = named(product, node_id)
-        member = selectors.member_of(product, request.POST.get("member", ""))
+        node = named(request, node_id)
+        asked = request.POST.get("member", "")
+        member = selectors.candidate_for(product, scope(request), asked)
         organization, team = (node.organization, node) if is_team else (node, None)
         with problems_as_messages(request, done=_("%s is in now.") % member):
             memberships.place_member(
@@ -176,7 +203,6 @@ def _paths(product: Product, prefix: str, node: Any) -> dict[str, str]:
     }
     return {
         **own,
-        "credits": f"/{product.slug}/credits/",
         "teams": f"{lists['team']}?organization={node.pk}",
         "members": f"{lists['member']}?place={node.pk}",
         "new_team": f"{lists['team']}add/?organization={node.pk}",
@@ -184,8 +210,8 @@ def _paths(product: Product, prefix: str, node: Any) -> dict[str, str]:
     }
 
 
-def _inside_organization(product: Product, organization: Any) -> dict[str, Any]:
-    teams = selectors.teams_of(product).filter(organization=organization, archived_at=None)
+def _inside_organization(product: Product, organization: Any, scope: Scope) -> dict[str, Any]:
+    teams = selectors.teams_for(product, scope).filter(organization=organization, archived_at=None)
     people = selectors.members_in(product, organization)
     return {
         "teams": [
@@ -196,9 +222,11 @@ def _inside_organization(product: Product, organization: Any) -> dict[str, Any]:
     }
 
 
-def _inside_team(product: Product, team: Any) -> dict[str, Any]:
+def _inside_team(product: Product, team: Any, scope: Scope) -> dict[str, Any]:
     organization = team.organization
     link = reverse(f"admin:{product.slug}_organization_change", args=(organization.pk,))
+    if not scope.has_organization(organization.pk):
+        link = ""
     return {"organization_path": link, **_people(product, selectors.members_in(product, team))}
 
 
@@ -206,6 +234,16 @@ def _people(product: Product, rows: Any) -> dict[str, Any]:
     moment = now()
     people = [row_of(member, page_of_member(product, member), at=moment) for member in rows[:SHOWN]]
     return {"people": people, "shown": SHOWN}
+
+
+def _found(product: Product, scope: Scope, node: Any, term: str) -> list[tuple[Any, str]]:
+    """Members who could be added, each with what the form sends for them."""
+    rows = list(selectors.candidates_for(product, scope, node, term=term)[:CANDIDATES])
+    # Of somebody outside the scope nothing is known here but the address that was typed.
+    return [
+        (member, str(member.pk) if scope.everything or member.places else member.user.email)
+        for member in rows
+    ]
 
 
 def _id(text: str) -> UUID | None:

@@ -7,9 +7,12 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
 
 from core.access.permissions import may
+from core.access.scopes import Scope, scope_of
 from core.hierarchy import selectors
+from core.hierarchy.administration import has_whole_seat, require_whole_seat
 from core.hierarchy.credit_tree import Holding, own_holdings
 from core.hierarchy.product import Product
 from core.hierarchy.services import memberships
@@ -28,16 +31,27 @@ class PlaceRow:
     is_global: bool
 
 
-def urls(product: Product, *, template: str) -> list[URLPattern]:
+def urls(product: Product, *, template: str) -> list[URLPattern]:  # noqa: C901  short views
     """Return the routes of a member's places; `template` holds them as its partial `places`."""
     manage = f"{product.slug}.manage_hierarchy"
     prefix = f"{product.slug}_member"
 
+    def scope(request: HttpRequest) -> Scope:
+        return scope_of(request.user, product.slug)
+
+    def named(request: HttpRequest, member_id: UUID) -> Any:
+        return selectors.member_for(product, scope(request), member_id)
+
     def changed(request: HttpRequest, member_id: UUID) -> HttpResponse:
         """The places as they are now: alone for HTMX, else the whole page."""
+        home = reverse(f"admin:{prefix}_change", args=(member_id,))
+        try:
+            member = named(request, member_id)
+        except NotFound:
+            # The last place in the reader's scope is gone, and the member with it.
+            return _to(request, reverse(f"admin:{prefix}_changelist"))
         if not is_partial(request):
-            return HttpResponseRedirect(reverse(f"admin:{prefix}_change", args=(member_id,)))
-        member = selectors.member_of(product, member_id)
+            return HttpResponseRedirect(home)
         shown_places = places_context(request, product, member)
         return render_page(
             request, template, title="", fragment="places", member=member, **shown_places
@@ -45,8 +59,8 @@ def urls(product: Product, *, template: str) -> list[URLPattern]:
 
     @page(permission=manage, methods=("POST",))
     def place(request: HttpRequest, member_id: UUID) -> HttpResponse:
-        member = selectors.member_of(product, member_id)
-        form = PlaceForm(request.POST, product=product)
+        member = named(request, member_id)
+        form = PlaceForm(request.POST, product=product, scope=scope(request))
         if form.is_valid():
             organization, team = form.cleaned_data["place"]
             done = _("%(member)s is in %(place)s now.") % {
@@ -65,7 +79,7 @@ def urls(product: Product, *, template: str) -> list[URLPattern]:
 
     @page(permission=manage, methods=("POST",))
     def remove(request: HttpRequest, member_id: UUID, place_id: UUID) -> HttpResponse:
-        place = _place(product, member_id, place_id)
+        place = selectors.place_for(product, scope(request), place_id, member=member_id)
         with problems_as_messages(request, done=_("Removed from %s.") % place):
             memberships.remove_membership(
                 product=product, membership=place, actor=actor_of(request)
@@ -74,7 +88,8 @@ def urls(product: Product, *, template: str) -> list[URLPattern]:
 
     @page(permission=manage, methods=("POST",))
     def primary(request: HttpRequest, member_id: UUID, place_id: UUID) -> HttpResponse:
-        place = _place(product, member_id, place_id)
+        place = selectors.place_for(product, scope(request), place_id, member=member_id)
+        require_whole_seat(product, scope(request), place.member)
         with problems_as_messages(request, done=_("%s is the primary place now.") % place):
             memberships.make_primary(product=product, membership=place, actor=actor_of(request))
         return changed(request, member_id)
@@ -89,7 +104,8 @@ def urls(product: Product, *, template: str) -> list[URLPattern]:
 
 def places_context(request: HttpRequest, product: Product, member: Any) -> dict[str, Any]:
     """Return what the card of a member's places needs; a fixed number of queries."""
-    places = {place.pk: place for place in selectors.places_of(product, member)}
+    scope = scope_of(request.user, product.slug)
+    places = {place.pk: place for place in selectors.places_of(product, member, scope=scope)}
     rows = [
         PlaceRow(places[holding.node_id], holding, places[holding.node_id].organization.is_global)
         for holding in own_holdings(product, member)
@@ -97,16 +113,12 @@ def places_context(request: HttpRequest, product: Product, member: Any) -> dict[
     ]
     return {
         "places": sorted(rows, key=lambda row: (not row.place.is_primary, row.is_global)),
-        "place_form": PlaceForm(product=product),
+        "place_form": PlaceForm(product=product, scope=scope),
+        "can_make_primary": has_whole_seat(product, scope, member),
         "home": f"/{product.slug}/member/{member.pk}/",
         "can_manage": may(request.user, f"{product.slug}.manage_hierarchy"),
     }
 
 
-def _place(product: Product, member_id: UUID, place_id: UUID) -> Any:
-    model: Any = product.membership
-    rows = model._default_manager.select_related("member__user", "organization", "team")
-    place = rows.filter(pk=place_id, member=member_id, archived_at=None).first()
-    if place is None:
-        raise NotFound(_("The member is not in this place any more."))
-    return place
+def _to(request: HttpRequest, path: str) -> HttpResponse:
+    return HttpResponseClientRedirect(path) if is_partial(request) else HttpResponseRedirect(path)

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
+from core.access.scopes import EVERYTHING
 from core.credits.selectors import Payer, payers_of
 from core.hierarchy.selectors import member_of_user, places_of
 from core.ui.charts import Chart, Series, day_labels, in_credits
@@ -53,6 +54,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
         place = _chosen(places, request.GET.get("place", ""))
         sources = _sources(payers_of(place.wallet_id), place)
         since = usage.first_moment(DAYS)
+        # One's own calls, from whichever place they were made.
+        own_days = usage.totals_by_day(site.slug, EVERYTHING, days=DAYS, member_id=member.pk)
         return render_page(
             request,
             "product/me.html",
@@ -62,9 +65,9 @@ def urls(site: ProductSite) -> list[URLPattern]:
             sources=sources,
             spendable=sum(max(source.free, 0) for source in sources),
             days=DAYS,
-            totals=usage.totals(site.slug, since=since, member_id=member.pk),
-            chart=_chart(usage.totals_by_day(site.slug, days=DAYS, member_id=member.pk)),
-            calls=usage.recent_calls(site.slug, limit=LAST_CALLS, member_id=member.pk),
+            totals=usage.totals(site.slug, EVERYTHING, since=since, member_id=member.pk),
+            chart=_chart(own_days),
+            calls=usage.recent_calls(site.slug, EVERYTHING, limit=LAST_CALLS, member_id=member.pk),
             llms=[row for row in llms.offered(request, site) if row.is_on],
             base_url=f"{settings.GATEWAY_URL}/v1",
             shows_base_url=site.slug == "console",

@@ -6,8 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from core.access.permissions import may
+from core.access.scopes import Scope, scope_of
 from core.credits.selectors import BookFigures, book_of, figures_of, open_cycle_of
-from core.ui.audit import shown_entries
+from core.hierarchy.administration import nodes_in
+from core.hierarchy.selectors import members_for, teams_for
+from core.hierarchy.wallets import branch_credits
+from core.ui.audit import ShownEntry, shown_entries
 from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
 from core.ui.product.first_steps import Step, first_steps
@@ -24,13 +28,11 @@ def urls(site: ProductSite) -> list[URLPattern]:
 
     @page(permission=site.permission("view_overview"))
     def overview(request: HttpRequest) -> HttpResponse:
-        days = _days(request)
+        days, scope = _days(request), scope_of(request.user, site.slug)
         since = usage.first_moment(days)
-        book = book_of(site.slug)
-        figures = figures_of(book)
-        by_day = usage.totals_by_day(site.slug, days=days)
-        sees_usage = may(request.user, site.permission("view_usage"))
+        by_day = usage.totals_by_day(site.slug, scope, days=days)
         sees_audit = may(request.user, site.permission("view_audit"))
+        money = _money(figures_of(book_of(site.slug))) if scope.everything else _branch(site, scope)
         return render_page(
             request,
             "product/overview.html",
@@ -38,16 +40,16 @@ def urls(site: ProductSite) -> list[URLPattern]:
             fragment="period",
             days=days,
             periods=PERIODS,
-            steps=_open_steps(request, site),
-            cycle=open_cycle_of(book),
-            totals=usage.totals(site.slug, since=since),
+            steps=_open_steps(request, site) if scope.everything else [],
+            cycle=open_cycle_of(book_of(site.slug)),
+            totals=usage.totals(site.slug, scope, since=since),
             charts=_charts(by_day),
-            top_llms=usage.totals_by(site.slug, "llm", since=since, limit=TOP),
-            top_members=usage.totals_by(site.slug, "member", since=since, limit=TOP),
-            entries=shown_entries(limit=6, product=site.slug)[0] if sees_audit else [],
-            sees_usage=sees_usage,
+            top_llms=usage.totals_by(site.slug, scope, "llm", since=since, limit=TOP),
+            top_members=usage.totals_by(site.slug, scope, "member", since=since, limit=TOP),
+            entries=_latest(site, scope) if sees_audit else [],
+            sees_usage=may(request.user, site.permission("view_usage")),
             sees_audit=sees_audit,
-            **_money(figures),
+            **money,
         )
 
     return [path("", overview, name="overview")]
@@ -64,6 +66,28 @@ def _open_steps(request: HttpRequest, site: ProductSite) -> list[Step]:
     offered = [llm.pk for llm in site.offered_llms(account.pk, site.slug)]
     steps = first_steps(site.product, offered=offered, connect=site.connect_step(site.product))
     return [] if all(step.is_done for step in steps) else steps
+
+
+def _latest(site: ProductSite, scope: Scope) -> list[ShownEntry]:
+    within = nodes_in(site.product, scope)
+    return shown_entries(limit=6, product=site.slug, within=within)[0]
+
+
+def _branch(site: ProductSite, scope: Scope) -> dict[str, Any]:
+    """The figures of a branch: what its wallets hold together, and who is in it."""
+    held = branch_credits(site.product, scope)
+    share = percent_of(held.free, held.credited)
+    return {
+        "branch": held,
+        "teams": teams_for(site.product, scope).filter(archived_at=None).count(),
+        "people": members_for(site.product, scope).filter(archived_at=None).count(),
+        "left": held.free,
+        "left_share": share,
+        "left_tone": _tone(share) if held.credited else "",
+        "left_hint": f"of {credits(held.credited)} in this cycle",
+        "used_share": percent_of(held.used, held.credited),
+        "held_share": percent_of(held.reserved, held.credited),
+    }
 
 
 def _money(figures: BookFigures) -> dict[str, Any]:

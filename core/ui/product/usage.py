@@ -9,15 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from core.access.scopes import Scope, scope_of
 from core.credits.selectors import book_of, figures_of
-from core.hierarchy.wallets import named_charges
+from core.hierarchy.wallets import branch_credits, named_charges
 from core.kit.money import format_credits
 from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
 from core.ui.product.urls import ProductSite
 from core.ui.product.usage_file import usage_file
 from core.ui.product.usage_view import UsageView, menus_of, view_of
-from core.ui.templatetags.cockpit import count, credits, usd
+from core.ui.templatetags.cockpit import count, credits, percent_of, usd
 from core.usage import selectors
 from core.usage.selectors import Dimension
 
@@ -38,26 +39,27 @@ class Rank:
 def urls(site: ProductSite) -> list[URLPattern]:
     """Return the routes of the usage page."""
 
+    def scope(request: HttpRequest) -> Scope:
+        return scope_of(request.user, site.slug)
+
     @page(permission=site.permission("view_usage"))
     def usage(request: HttpRequest) -> HttpResponse:
-        view = view_of(request)
-        figures = figures_of(book_of(site.slug))
-        totals = selectors.totals(site.slug, since=view.since, **view.filters)
+        view, own = view_of(request), scope(request)
+        totals = selectors.totals(site.slug, own, since=view.since, **view.filters)
         return render_page(
             request,
             "product/usage.html",
             title=_("Usage"),
             view=view,
-            menus=menus_of(site.slug, view, with_keys=site.slug == "console"),
-            figures=figures,
-            left_hint=f"of {credits(figures.granted)} in this cycle",
+            menus=menus_of(site.slug, own, view, with_keys=site.slug == "console"),
+            **_left(site, own),
             totals=totals,
             cost_hint=f"{usd(totals.cost_usd)} at the providers",
             tokens_hint=_tokens(totals),
             error_hint=_share(totals.errors, totals.calls),
-            chart=_chart(selectors.totals_by_day(site.slug, days=view.days, **view.filters)),
-            rankings=_rankings(site.slug, view),
-            **_calls(site, view, before=None),
+            chart=_chart(selectors.totals_by_day(site.slug, own, days=view.days, **view.filters)),
+            rankings=_rankings(site.slug, own, view),
+            **_calls(site, own, view, before=None),
         )
 
     @page(permission=site.permission("view_usage"))
@@ -67,12 +69,12 @@ def urls(site: ProductSite) -> list[URLPattern]:
             "product/calls.html",
             title=_("Earlier calls"),
             crumbs=[(_("Usage"), reverse(f"{site.slug}:usage"))],
-            **_calls(site, view_of(request), before=_before(request)),
+            **_calls(site, scope(request), view_of(request), before=_before(request)),
         )
 
     @page(permission=site.permission("view_usage"))
     def call(request: HttpRequest, call_id: UUID) -> HttpResponse:
-        found = selectors.call_named(site.slug, call_id)
+        found = selectors.call_for(site.slug, scope(request), call_id)
         event = found.event
         return render_page(
             request,
@@ -90,7 +92,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
 
     @page(permission=site.permission("view_usage"))
     def export(request: HttpRequest) -> HttpResponse:
-        return usage_file(site.slug, view_of(request))
+        return usage_file(site.slug, scope(request), view_of(request))
 
     return [
         path("usage/", usage, name="usage"),
@@ -100,10 +102,12 @@ def urls(site: ProductSite) -> list[URLPattern]:
     ]
 
 
-def _calls(site: ProductSite, view: UsageView, *, before: UUID | None) -> dict[str, Any]:
+def _calls(
+    site: ProductSite, scope: Scope, view: UsageView, *, before: UUID | None
+) -> dict[str, Any]:
     """One page of calls, and the address of the next page where there is one."""
     rows = selectors.recent_calls(
-        site.slug, since=view.since, limit=PAGE_SIZE + 1, before=before, **view.filters
+        site.slug, scope, since=view.since, limit=PAGE_SIZE + 1, before=before, **view.filters
     )
     has_more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     return {
@@ -118,20 +122,43 @@ def _earlier(site: ProductSite, view: UsageView, last: UUID) -> str:
     return f"{reverse(f'{site.slug}:calls')}{view.query}&before={last}"
 
 
-def _rankings(product: str, view: UsageView) -> list[tuple[str, str, list[Rank]]]:
+def _left(site: ProductSite, scope: Scope) -> dict[str, Any]:
+    """What can still be spent: of the whole book, or in the wallets of a branch."""
+    if not scope.everything:
+        held = branch_credits(site.product, scope)
+        return {
+            "left": held.free,
+            "left_share": percent_of(held.free, held.credited),
+            "left_hint": _("of %s in your teams in this cycle") % credits(held.credited),
+        }
+    figures = figures_of(book_of(site.slug))
+    return {
+        "left": figures.left,
+        "left_share": percent_of(figures.left, figures.granted),
+        "left_hint": _("of %s in this cycle") % credits(figures.granted),
+    }
+
+
+def _rankings(product: str, scope: Scope, view: UsageView) -> list[tuple[str, str, list[Rank]]]:
     shown: tuple[tuple[str, str, Dimension], ...] = (
         (_("Members"), "badge", "member"),
         (_("LLMs"), "neurology", "llm"),
         (_("Teams"), "groups", "team"),
     )
     return [
-        (title, icon, [_rank(row, dimension, view) for row in _top(product, dimension, view)])
+        (
+            title,
+            icon,
+            [_rank(row, dimension, view) for row in _top(product, scope, dimension, view)],
+        )
         for title, icon, dimension in shown
     ]
 
 
-def _top(product: str, dimension: Dimension, view: UsageView) -> list[selectors.Row]:
-    return selectors.totals_by(product, dimension, since=view.since, limit=_TOP, **view.filters)
+def _top(product: str, scope: Scope, dimension: Dimension, view: UsageView) -> list[selectors.Row]:
+    return selectors.totals_by(
+        product, scope, dimension, since=view.since, limit=_TOP, **view.filters
+    )
 
 
 def _rank(row: selectors.Row, dimension: Dimension, view: UsageView) -> Rank:

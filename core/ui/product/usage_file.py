@@ -5,6 +5,7 @@ from itertools import islice
 
 from django.http import HttpResponse
 
+from core.access.scopes import Scope
 from core.kit.clock import now
 from core.kit.money import format_credits
 from core.ui.product.usage_view import UsageView
@@ -29,7 +30,7 @@ _HEAD = (
 )
 
 
-def usage_file(product: str, view: UsageView) -> HttpResponse:
+def usage_file(product: str, scope: Scope, view: UsageView) -> HttpResponse:
     """Return what the usage page shows, one row a call, amounts exact.
 
     A refund or correction is a row of its own, so that the columns sum up to the page's totals.
@@ -39,7 +40,7 @@ def usage_file(product: str, view: UsageView) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     out = csv.writer(response)
     out.writerow(_HEAD)
-    calls = every_call(product, since=view.since, **view.filters)
+    calls = every_call(product, scope, since=view.since, **view.filters)
     for call in islice(calls, MOST_ROWS):
         out.writerow(_cells(call))
     if next(calls, None) is not None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from core.access.scopes import Scope
 from core.credits.models import UsageOutcome
 from core.usage import selectors
 from core.usage.selectors import Dimension
@@ -78,7 +79,7 @@ def view_of(request: HttpRequest) -> UsageView:
     return UsageView(days, {d: value for d, value in asked.items() if _makes_sense(d, value)})
 
 
-def menus_of(product: str, view: UsageView, *, with_keys: bool) -> list[Menu]:
+def menus_of(product: str, scope: Scope, view: UsageView, *, with_keys: bool) -> list[Menu]:
     """Return the filters with what occurs in the period, the dearest first; none without choice."""
     titles: dict[Dimension, str] = {
         "member": _("Member"),
@@ -88,16 +89,16 @@ def menus_of(product: str, view: UsageView, *, with_keys: bool) -> list[Menu]:
     }
     if with_keys:
         titles["key"] = _("Key")
-    menus = [_menu(product, view, dimension, title) for dimension, title in titles.items()]
+    menus = [_menu(product, scope, view, dimension, title) for dimension, title in titles.items()]
     return [menu for menu in menus if len(menu.choices) > 1]
 
 
-def _menu(product: str, view: UsageView, dimension: Dimension, title: str) -> Menu:
-    rows = selectors.totals_by(product, dimension, since=view.since, limit=_CHOICES)
+def _menu(product: str, scope: Scope, view: UsageView, dimension: Dimension, title: str) -> Menu:
+    rows = selectors.totals_by(product, scope, dimension, since=view.since, limit=_CHOICES)
     labels = {"": _("All"), **{row.id: row.label for row in rows if row.id}}
     chosen = view.chosen.get(dimension, "")
     if chosen not in labels:
-        labels[chosen] = selectors.label_of(dimension, chosen)
+        labels[chosen] = selectors.label_of(product, scope, dimension, chosen)
     return Menu(
         title,
         [

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from core.access.permissions import permissions_of
+from core.access.scopes import EVERYTHING
 from core.audit.models import AuditEntry
 from core.hierarchy import selectors
 from core.hierarchy.errors import AlreadyThere, GlobalIsFixed, IsArchived
@@ -200,12 +201,15 @@ def test_people_outside_are_those_who_could_come_in(
 ) -> None:
     team, organization = team_of(product), organization_of(product)
 
-    assert [str(row) for row in selectors.members_outside(product, team, term="")] == [str(olga)]
+    assert [str(row) for row in selectors.candidates_for(product, EVERYTHING, team, term="")] == [
+        str(olga)
+    ]
     # Mia is in a team of the organization, and could be put into it directly as well.
     assert str(mia) in [
-        str(row) for row in selectors.members_outside(product, organization, term="mia acme")
+        str(row)
+        for row in selectors.candidates_for(product, EVERYTHING, organization, term="mia acme")
     ]
-    assert not selectors.members_outside(product, team, term="mia").exists()
+    assert not selectors.candidates_for(product, EVERYTHING, team, term="mia").exists()
     assert [str(row) for row in selectors.members_in(product, team)] == [
         "Mia Member",
         "Theo Teamlead",

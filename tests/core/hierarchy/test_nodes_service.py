@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.access.scopes import EVERYTHING
 from core.audit.models import AuditEntry
 from core.credits.models import WalletKind
 from core.hierarchy import selectors
@@ -132,7 +133,7 @@ def test_a_team_does_not_come_back_into_an_archived_organization(product: Produc
 
     with pytest.raises(IsArchived):
         nodes.restore_node(
-            product=product, node=selectors.team_named(product, team.pk), actor=TESTS
+            product=product, node=selectors.team_for(product, EVERYTHING, team.pk), actor=TESTS
         )
     with pytest.raises(IsArchived):
         a_team(product, organization, "Asia")
@@ -154,13 +155,12 @@ def test_counts_are_those_of_what_is_in_use(product: Product, mia: User) -> None
 @pytest.mark.parametrize("row_id", ["not an id", "00000000-0000-7000-8000-000000000000"])
 def test_what_is_not_there_is_not_found(product: Product, row_id: str) -> None:
     for named in (
-        selectors.organization_named,
-        selectors.team_named,
-        selectors.member_named,
-        selectors.member_of,
+        selectors.organization_for,
+        selectors.team_for,
+        selectors.member_for,
     ):
         with pytest.raises(NotFound):
-            named(product, row_id)
+            named(product, EVERYTHING, row_id)
 
 
 def test_the_other_product_has_its_own(in_acme: Account, product: Product) -> None:
@@ -170,4 +170,4 @@ def test_the_other_product_has_its_own(in_acme: Account, product: Product) -> No
     organization = an_organization(product)
 
     with pytest.raises(NotFound):
-        selectors.organization_named(other, organization.pk)
+        selectors.organization_for(other, EVERYTHING, organization.pk)

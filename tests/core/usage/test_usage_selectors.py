@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import time_machine
 
+from core.access.scopes import EVERYTHING
 from core.credits.models import Label, UsageEvent
 from core.kit.ids import uuid7
 from core.kit.problems import NotFound
@@ -56,7 +57,7 @@ def test_totals_are_the_sums_of_all_rows() -> None:
     event(1000, product="console")
     event(1000, at=SINCE - timedelta(seconds=1))
 
-    found = selectors.totals("copilot", since=SINCE)
+    found = selectors.totals("copilot", EVERYTHING, since=SINCE)
 
     assert (found.calls, found.errors) == (4, 2)
     assert (found.input_tokens, found.output_tokens) == (15, 3)
@@ -68,8 +69,8 @@ def test_refunds_and_corrections_count_as_credits_but_not_as_calls() -> None:
     event(-100, refund_of=refunded)
     event(5, corrects=guessed, is_late=True, outcome="error")
 
-    found = selectors.totals("copilot", since=SINCE)
-    [row] = selectors.totals_by("copilot", "member", since=SINCE)
+    found = selectors.totals("copilot", EVERYTHING, since=SINCE)
+    [row] = selectors.totals_by("copilot", EVERYTHING, "member", since=SINCE)
 
     assert (found.calls, found.errors, found.credits) == (2, 0, 25)
     assert (row.calls, row.errors, row.credits) == (2, 0, 25)
@@ -81,7 +82,7 @@ def test_days_without_calls_are_there_too() -> None:
     event(9, at=NOW - timedelta(days=3))
 
     with time_machine.travel(NOW, tick=False):
-        days = selectors.totals_by_day("copilot", days=3)
+        days = selectors.totals_by_day("copilot", EVERYTHING, days=3)
 
     assert [(row.day.day, row.calls, row.errors, row.credits) for row in days] == [
         (18, 2, 1, 42),
@@ -103,7 +104,7 @@ def test_a_breakdown_has_the_dearest_first_and_names() -> None:
     event(40, member_id=THEO)
     event(1, member_id=None)
 
-    rows = selectors.totals_by("copilot", "member", since=SINCE)
+    rows = selectors.totals_by("copilot", EVERYTHING, "member", since=SINCE)
 
     assert [(row.id, row.label, row.calls, row.credits) for row in rows] == [
         (str(THEO), "–", 1, 40),
@@ -116,7 +117,7 @@ def test_outcomes_are_called_by_their_words() -> None:
     event(10)
     event(20, outcome="client_gone")
 
-    rows = selectors.totals_by("copilot", "outcome", since=SINCE)
+    rows = selectors.totals_by("copilot", EVERYTHING, "outcome", since=SINCE)
 
     assert [(row.id, row.label) for row in rows] == [("client_gone", "Client gone"), ("ok", "OK")]
 
@@ -128,9 +129,14 @@ def test_filters_narrow_every_figure() -> None:
 
     narrowed: dict[str, Any] = {"llm": "gpt-5", "team_id": CONTENT}
 
-    assert selectors.totals("copilot", since=SINCE, **narrowed).credits == 10
-    assert [row.credits for row in selectors.totals_by("copilot", "llm", since=SINCE, **narrowed)]
-    assert [call.event.credits for call in selectors.recent_calls("copilot", **narrowed)] == [10]
+    assert selectors.totals("copilot", EVERYTHING, since=SINCE, **narrowed).credits == 10
+    assert [
+        row.credits
+        for row in selectors.totals_by("copilot", EVERYTHING, "llm", since=SINCE, **narrowed)
+    ]
+    assert [
+        call.event.credits for call in selectors.recent_calls("copilot", EVERYTHING, **narrowed)
+    ] == [10]
 
 
 def test_calls_are_paged_without_gaps_even_at_the_same_moment() -> None:
@@ -139,7 +145,7 @@ def test_calls_are_paged_without_gaps_even_at_the_same_moment() -> None:
 
     seen: list[UUID] = []
     before: UUID | None = None
-    while page := selectors.recent_calls("copilot", limit=2, before=before):
+    while page := selectors.recent_calls("copilot", EVERYTHING, limit=2, before=before):
         seen += [call.event.pk for call in page]
         before = seen[-1]
 
@@ -151,7 +157,7 @@ def test_a_page_of_calls_takes_two_queries(django_assert_num_queries: Any) -> No
         event(1, member_id=uuid7(), team_id=uuid7(), key_id=uuid7())
 
     with django_assert_num_queries(2):
-        calls = selectors.recent_calls("copilot")
+        calls = selectors.recent_calls("copilot", EVERYTHING)
 
     assert len(calls) == 30
 
@@ -160,4 +166,4 @@ def test_a_call_of_the_other_product_is_not_there() -> None:
     call_id = event(1, product="console")
 
     with pytest.raises(NotFound):
-        selectors.call_named("copilot", call_id)
+        selectors.call_for("copilot", EVERYTHING, call_id)
