@@ -86,6 +86,55 @@ class StatementMoved(Conflict):
     title = "The statement is in another state"
 
 
+class PinnedTooMuch(InvalidInput):
+    """The pinned overrides of a split take more than its total. Extensions: pinned, total."""
+
+    code = "pinned_too_much"
+    title = "The pinned amounts come to more than the total"
+
+
+class NothingToSplit(InvalidInput):
+    """Nobody who could get a share is selected."""
+
+    code = "nothing_to_split"
+    title = "There is nobody to share it"
+
+
+class OutsideTheSource(InvalidInput):
+    """A selected wallet does not stand below the one whose credits are to be split."""
+
+    code = "outside_the_source"
+    title = "The credits cannot go there from here"
+
+
+class NotInASplit(Conflict):
+    """The wallet takes part in no split."""
+
+    code = "not_in_a_split"
+    title = "There is no equal share to come back to"
+
+
+class CycleEnded(Conflict):
+    """What was looked at belongs to a cycle that has ended. Nothing moves in it any more."""
+
+    code = "cycle_ended"
+    title = "This cycle has ended"
+
+
+class AlreadyUndone(Conflict):
+    """The act was taken back before."""
+
+    code = "already_undone"
+    title = "This was undone already"
+
+
+class CannotUndo(Conflict):
+    """An act that cannot be taken back. Extension, where credits are lacking: undoable."""
+
+    code = "cannot_undo"
+    title = "This cannot be undone"
+
+
 def not_enough_in(balance: Balance, *, kind: str, asked: int) -> InsufficientCredits:
     """Return the problem of moving `asked` out of a wallet that has less to give."""
     available = max(balance.free, 0)

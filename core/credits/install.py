@@ -13,7 +13,12 @@ from django.db import connection, transaction
 from core.tenancy.append_only import install_append_only
 from core.tenancy.context import current_schema, in_account_schema
 
-APPEND_ONLY_TABLES = ("credits_act", "credits_transfer", "credits_usageevent")
+APPEND_ONLY_TABLES = (
+    "credits_act",
+    "credits_rulechange",
+    "credits_transfer",
+    "credits_usageevent",
+)
 
 _SQL = Path(__file__).parent / "sql"
 

@@ -44,6 +44,48 @@ SPILL_SET = register(
     "{actor} changed where calls of {target} may spill to",
     icon="conversion_path",
 )
+SPLIT = register(
+    "credits.split",
+    "{actor} split {after[credits]} credits of {target} equally into {after[count]} shares",
+    icon="call_split",
+)
+OVERRIDDEN = register(
+    "credits.override_pinned",
+    "{actor} pinned {target} at {after[credits]} credits, from {before[credits]}",
+    icon="push_pin",
+)
+OVERRIDE_ENDED = register(
+    "credits.override_ended",
+    "{actor} gave {target} its equal share of {after[credits]} credits again, from "
+    "{before[credits]}",
+    icon="balance",
+)
+MOVED = register(
+    "credits.moved",
+    "{actor} moved {after[credits]} credits from {target} to {after[destination]}",
+    icon="swap_horiz",
+)
+UNDONE = register("credits.undone", "{actor} undid an act on {target}: {before[act]}", icon="undo")
+JOINED = register(
+    "credits.joiner_served",
+    "{target} joined an equal split and got {after[credits]} credits",
+    icon="group_add",
+)
+LEFT = register(
+    "credits.leaver_reclaimed",
+    "{after[credits]} credits of {target} went back when it left",
+    icon="group_remove",
+)
+CAP_SET = register(
+    "credits.cap_set",
+    "{actor} capped {target} at {after[credits]} credits each {after[window]}",
+    icon="speed",
+)
+CAP_REMOVED = register(
+    "credits.cap_removed",
+    "{actor} removed the cap of {target} of {before[credits]} credits each {before[window]}",
+    icon="speed",
+)
 
 # An act's only: the audit log tells it with the node, as `team.moved` or `membership.moved`.
 WALLET_MOVED = register(

@@ -3,6 +3,7 @@
 The factor is 1, so a call that costs 30 micro-dollars is charged 30 micro-credits.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,8 @@ from core.credits.messages import (
 )
 from core.credits.models import Act, Balance, Book, Cap, Wallet, WalletKind
 from core.credits.selectors import balance_of, book_wallet
-from core.credits.services import allocating, books
+from core.credits.services import allocating, books, splitting, undoing
+from core.credits.services.splitting import How, SplitWish
 from core.kit.ids import uuid7
 from tests.cast import TESTS
 
@@ -85,6 +87,36 @@ def reclaim(wallet: Wallet, amount: int, key: str = "") -> Act:
     return allocating.reclaim_credits(
         wallet=wallet, amount=amount, actor=TESTS, idempotency_key=key or a_key()
     )
+
+
+def split(source: Wallet, wallets: Iterable[Wallet], total: int, **given: Any) -> Act:
+    """Divide credits equally; `level`, `keeps_overrides` and `key` if given."""
+    key = given.pop("key", "") or a_key()
+    wish = SplitWish(
+        source=source, wallets=frozenset(one.pk for one in wallets), total=total, **given
+    )
+    return splitting.split_credits(wish=wish, actor=TESTS, idempotency_key=key)
+
+
+def override(wallet: Wallet, amount: int, how: How, key: str = "") -> Act:
+    """Give one wallet of a split an amount of its own."""
+    return splitting.override_share(
+        wallet=wallet, amount=amount, how=how, actor=TESTS, idempotency_key=key or a_key()
+    )
+
+
+def undo(act: Act, key: str = "") -> Act:
+    """Take an act back."""
+    return undoing.undo_act(act=act, actor=TESTS, idempotency_key=key or a_key())
+
+
+def seats(parent: Wallet, count: int) -> list[Wallet]:
+    """Add memberships below a wallet; in the order of their ids."""
+    found = [
+        books.create_wallet(book=parent.book, kind=WalletKind.MEMBERSHIP, parent=parent)
+        for _ in range(count)
+    ]
+    return sorted(found, key=lambda wallet: wallet.pk)
 
 
 def set_overflow(book: Book, limit: int) -> None:

@@ -11,6 +11,7 @@ from core.credits.models.calls import (
 from core.credits.models.caps import Cap, CapCounter, CapWindow
 from core.credits.models.movements import Act, Transfer, TransferKind
 from core.credits.models.plans import Period, Plan, Rollover
+from core.credits.models.splits import SPLIT_LEVELS, RuleChange, Split
 from core.credits.models.statements import OverflowStatement, StatementState
 from core.credits.models.wallets import (
     AllocationMode,
@@ -21,6 +22,7 @@ from core.credits.models.wallets import (
 )
 
 __all__ = (
+    "SPLIT_LEVELS",
     "Act",
     "AllocationMode",
     "AllocationRule",
@@ -38,6 +40,8 @@ __all__ = (
     "Reservation",
     "ReservationState",
     "Rollover",
+    "RuleChange",
+    "Split",
     "StatementState",
     "Transfer",
     "TransferKind",

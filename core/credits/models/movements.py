@@ -26,6 +26,10 @@ class Act(models.Model):
     actor_kind = models.CharField(max_length=16)
     actor_id = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=500, blank=True)
+    # The act that this one takes back.
+    undoes = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, editable=False, related_name="undone_by"
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

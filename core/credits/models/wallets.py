@@ -117,6 +117,12 @@ class AllocationRule(models.Model):
 
     An amount of 0 counts: the node has no own credits. Without a rule a node inherits: it draws
     on the nearest ancestor that has one.
+
+    A node of a split has `split`. `share` of its `amount` is its part of the split's total and
+    comes from the split's source; what is beyond that (or, if negative, missing) is its parent's.
+    By mode and `pinned`: an equal share; an override that is pinned (all of it counts in the
+    total, and the others share the rest); or an override that is added (it keeps its part of the
+    total, and its parent gives the difference).
     """
 
     wallet = models.OneToOneField(
@@ -127,12 +133,20 @@ class AllocationRule(models.Model):
     )
     amount = models.BigIntegerField()
     pinned = models.BooleanField(default=False)
-    changed_at = models.DateTimeField(auto_now=True)
+    split = models.ForeignKey(
+        "credits.Split", on_delete=models.PROTECT, null=True, related_name="rules"
+    )
+    share = models.BigIntegerField(db_default=0, default=0)
+    changed_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         verbose_name = _("allocation rule")
         constraints = (
             models.CheckConstraint(condition=Q(amount__gte=0), name="allocation_rule_not_negative"),
+            models.CheckConstraint(
+                condition=Q(share=0) | Q(share__gt=0, split__isnull=False),
+                name="allocation_rule_shares_in_a_split",
+            ),
         )
 
     def __str__(self) -> str:

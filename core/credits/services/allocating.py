@@ -9,11 +9,9 @@ from django.db import transaction
 
 from core.audit.services import Actor, record
 from core.credits import rules, verbs
-from core.credits.errors import InvalidAmount
+from core.credits.errors import InvalidAmount, OutsideTheSource
 from core.credits.models import (
     Act,
-    AllocationMode,
-    AllocationRule,
     Book,
     TransferKind,
     Wallet,
@@ -21,6 +19,8 @@ from core.credits.models import (
 )
 from core.credits.rules import Move
 from core.credits.services.moving import apply_moves, claim_act, lock_for
+from core.credits.services.standing import spots_of, standing_of, write_rules
+from core.credits.split_rules import Standing, moves_along, path_between
 from core.kit.money import MAX_MICROCREDITS, format_credits
 
 
@@ -98,15 +98,15 @@ def allocate_credits(
     source = source_of(wallet)
     # The balances' locks also keep two changes of one rule apart.
     cycle, balances = lock_for(wallet.book, (wallet, source))
-    rule = AllocationRule.objects.filter(wallet=wallet).first()
+    rule = standing_of([wallet.pk]).get(wallet.pk)
     before = rule.amount if rule else 0
     moves = rules.moves_of_allocation(
         wallet=wallet.pk, source=source.pk, before=before, after=amount
     )
     apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=moves)
-    AllocationRule.objects.update_or_create(
-        wallet=wallet, defaults={"mode": AllocationMode.FIXED, "amount": amount}
-    )
+    # In a split it is an override that is added: the share stays the split's.
+    after = Standing(amount, share=rule.share if rule else 0, split=rule.split if rule else None)
+    write_rules(act=claim.act, before={wallet.pk: rule}, after={wallet.pk: after})
     _record(
         verbs.ALLOCATION_CHANGED if rule else verbs.ALLOCATED,
         wallet,
@@ -149,7 +149,7 @@ def remove_allocation(
         return claim.act
     source = source_of(wallet)
     cycle, balances = lock_for(wallet.book, (wallet, source))
-    AllocationRule.objects.filter(wallet=wallet).delete()
+    write_rules(act=claim.act, before=dict(standing_of([wallet.pk])), after={})
     rest = max(balances[wallet.pk].free, 0)
     moves = (Move(wallet.pk, source.pk, rest, TransferKind.RECLAIM),) if rest else ()
     apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=moves)
@@ -214,6 +214,66 @@ def reclaim_credits(
         reason=reason,
         label=label,
     )
+
+
+@transaction.atomic
+def move_credits(
+    *,
+    source: Wallet,
+    destination: Wallet,
+    amount: int,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str = "",
+    label: str = "",
+    destination_label: str = "",
+) -> Act:
+    """Move free credits between two nodes once, such as siblings. Their rules stay as they are.
+
+    They go up to the nearest that stands above both, and down again.
+
+    Raises:
+        InsufficientCredits: the source has less free.
+        InvalidAmount: `amount` is not positive, or out of range, or both are the same node.
+        OutsideTheSource: they are of different books, or one of them is Unallocated or Overflow.
+    """
+    if not rules.is_movable(amount):
+        raise InvalidAmount("Enter a number of credits above zero.")
+    if source.pk == destination.pk:
+        raise InvalidAmount("Choose two different nodes.")
+    fixed = {WalletKind.UNALLOCATED, WalletKind.OVERFLOW}
+    if source.book_id != destination.book_id or {source.kind, destination.kind} & fixed:
+        raise OutsideTheSource("Credits move between nodes of one product, and the pool.")
+    book = source.book
+    claim = claim_act(
+        book=book,
+        verb=verbs.MOVED,
+        content={"source": source.pk, "destination": destination.pk, "amount": amount},
+        actor=actor,
+        idempotency_key=idempotency_key,
+        reason=reason,
+    )
+    if claim.is_repeat:
+        return claim.act
+    cycle, balances = lock_for(book, (source, destination))
+    spots = spots_of(book, (source.pk, destination.pk))
+    ups, downs = path_between(source.pk, destination.pk, spots=spots)
+    flows = {**dict.fromkeys(ups, -amount), **dict.fromkeys(downs, amount)}
+    apply_moves(
+        act=claim.act, cycle=cycle, balances=balances, moves=moves_along(flows, spots=spots)
+    )
+    record(
+        actor=actor,
+        verb=verbs.MOVED,
+        target=("wallet", source.pk, label or source.get_kind_display()),
+        after={
+            "credits": format_credits(amount),
+            "destination": destination_label or str(destination.get_kind_display()),
+        },
+        reason=reason,
+        product=book.product,
+    )
+    return claim.act
 
 
 def source_of(wallet: Wallet) -> Wallet:

@@ -140,6 +140,23 @@ LANGUAGE sql STABLE AS $ledger$
     WHERE e.corrects IS NOT NULL AND guess.is_unsettled IS NOT TRUE
 
     UNION ALL
+    -- As the act made them, in the cycle in which it did: later acts may override single shares.
+    SELECT 'I6 an equal split sums exactly', s.id::text,
+        format('total %s, shares %s, from %s to %s', s.total, parts.total, parts.least, parts.most)
+    FROM {schema}.credits_split s
+    CROSS JOIN LATERAL (
+        SELECT sum((c.after->>'share')::bigint) AS total,
+            min((c.after->>'share')::bigint) FILTER (WHERE NOT p.is_pinned) AS least,
+            max((c.after->>'share')::bigint) FILTER (WHERE NOT p.is_pinned) AS most
+        FROM {schema}.credits_rulechange c
+        CROSS JOIN LATERAL (
+            SELECT c.after->>'mode' = 'fixed' AND (c.after->>'pinned')::boolean AS is_pinned) p
+        WHERE c.act_id = s.act_id AND c.after->>'split' = s.id::text
+    ) parts
+    WHERE parts.most - parts.least > 1
+        OR (parts.least IS NOT NULL AND parts.total <> s.total)
+
+    UNION ALL
     SELECT 'I7 one open cycle', b.id::text, format('%s open', count(c.id))
     FROM {schema}.credits_book b
     LEFT JOIN {schema}.credits_cycle c ON c.book_id = b.id AND c.state = 'open'

@@ -21,6 +21,8 @@ from tests.factories.credits import (
     set_overflow,
     settle,
     spend,
+    split,
+    top_up,
 )
 from tests.factories.cycles import renew, set_plan
 
@@ -44,6 +46,8 @@ def used(branch: Branch) -> Branch:
     charging.release(hold(branch.organization, 10))
     set_plan(other.book, rollover="all")
     renew(other.book)
+    top_up(branch.organization, 60)
+    split(branch.organization, [branch.team], 60)
     return branch
 
 
@@ -114,6 +118,8 @@ FAULTS = {
         WHERE state = 'open'""",
     "I5 one final event": """
         UPDATE credits_usageevent SET is_unsettled = false""",
+    "I6 an equal split sums exactly": """
+        UPDATE credits_split SET total = total + 1""",
     "I7 one open cycle": """
         UPDATE credits_cycle SET state = 'closed' WHERE book_id = %(book)s""",
     "I7 cycles follow each other": """

@@ -1,0 +1,136 @@
+"""Who joins a split's level is served by it; who leaves gives back what is left.
+
+Both are part of an act of the hierarchy, and write an audit entry of their own only if a rule is
+involved or credits move.
+"""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from core.audit.services import Actor, record
+from core.credits import verbs
+from core.credits.models import Act, Split, Wallet
+from core.credits.services.locking import hold_cycle, hold_splits, lock_balances
+from core.credits.services.moving import apply_moves, claim_act
+from core.credits.services.standing import spots_of, standing_of, write_rules
+from core.credits.split_rules import (
+    EQUAL_SHARE,
+    Standing,
+    is_below,
+    moves_between,
+    pinned_in,
+)
+from core.kit.ids import uuid7
+from core.kit.money import format_credits
+
+
+@transaction.atomic
+def serve_joiner(*, wallet: Wallet, actor: Actor, label: str = "") -> int:
+    """Give a new wallet the share in force for its level, from what the split's source has free.
+
+    Of several splits that stand for the level, the nearest counts. Less is free: it gets that, and
+    its full share from the next cycle on. Returns what it got, 0 if no split is in force.
+    """
+    split = _split_for(wallet)
+    if split is None:
+        return 0
+    book = wallet.book
+    cycle = hold_cycle(book)
+    hold_splits(book)
+    split.refresh_from_db()
+    if split.ended_by_id is not None or wallet.pk in standing_of([wallet.pk]):
+        return 0
+    balances = lock_balances(cycle, [wallet.pk, split.source_id])
+    share = min(share_in_force(split), max(balances[split.source_id].free, 0))
+    rule = Standing(share, EQUAL_SHARE, share=share, split=split.pk)
+    act = _claim(verbs.JOINED, wallet, actor)
+    apply_moves(
+        act=act,
+        cycle=cycle,
+        balances=balances,
+        moves=moves_between(
+            {}, {wallet.pk: rule}, spots=spots_of(book, [wallet.pk]), source=split.source_id
+        ),
+    )
+    write_rules(act=act, before={}, after={wallet.pk: rule})
+    _record(verbs.JOINED, wallet, share, actor=actor, label=label)
+    return share
+
+
+@transaction.atomic
+def reclaim_from_leaver(*, wallet: Wallet, actor: Actor, label: str = "") -> int:
+    """Drop a wallet's rule and give back what is free in it.
+
+    Up to its share of a split goes back to the split's source, the rest to its parent. What
+    running calls hold stays until they end. Returns what went back.
+    """
+    book = wallet.book
+    cycle = hold_cycle(book)
+    hold_splits(book)
+    before = standing_of([wallet.pk])
+    rule = before.get(wallet.pk)
+    source = _source_of(rule.split) if rule and rule.split else None
+    spots = spots_of(book, [wallet.pk])
+    parent = spots[wallet.pk].parent
+    assert parent is not None
+    balances = lock_balances(cycle, {wallet.pk, parent, source or parent})
+    rest = max(balances[wallet.pk].free, 0)
+    if rule is None and rest == 0:
+        return 0
+    act = _claim(verbs.LEFT, wallet, actor)
+    share = min(rule.share, rest) if rule and source else 0
+    moves = moves_between(
+        {wallet.pk: Standing(rest, share=share)}, {}, spots=spots, source=source or parent
+    )
+    apply_moves(act=act, cycle=cycle, balances=balances, moves=moves)
+    write_rules(act=act, before=dict(before), after={})
+    _record(verbs.LEFT, wallet, rest, actor=actor, label=label)
+    return rest
+
+
+def share_in_force(split: Split) -> int:
+    """Return the equal share of a split's total, as those have it who take part now."""
+    rules = standing_of(split.rules.values_list("wallet_id", flat=True))
+    pinned = pinned_in(dict(rules))
+    sharing = sum(1 for rule in rules.values() if not rule.is_pinned)
+    return max(split.total - pinned, 0) // max(sharing, 1)
+
+
+def _split_for(wallet: Wallet) -> Split | None:
+    in_force = list(
+        Split.objects.select_related("source").filter(
+            book=wallet.book_id, level=wallet.kind, ended_by=None
+        )
+    )
+    if not in_force:
+        return None
+    spots = spots_of(wallet.book, [wallet.pk])
+    above = [split for split in in_force if is_below(wallet.pk, split.source_id, spots=spots)]
+    return max(above, key=lambda split: split.source.depth, default=None)
+
+
+def _source_of(split: UUID) -> UUID:
+    return Split.objects.values_list("source_id", flat=True).get(pk=split)
+
+
+def _claim(verb: str, wallet: Wallet, actor: Actor) -> Act:
+    # Whoever joins does so once: the act is as unique as the place that it serves.
+    return claim_act(
+        book=wallet.book,
+        verb=verb,
+        content={"wallet": wallet.pk},
+        actor=actor,
+        idempotency_key=f"{verb}:{uuid7()}",
+        reason="",
+    ).act
+
+
+def _record(verb: str, wallet: Wallet, amount: int, *, actor: Actor, label: str) -> None:
+    record(
+        actor=actor,
+        verb=verb,
+        target=("wallet", wallet.pk, label or wallet.get_kind_display()),
+        after={"credits": format_credits(amount)},
+        product=wallet.book.product,
+    )

@@ -1,0 +1,184 @@
+"""Arithmetic of splits: equal shares, overrides, and how money flows down a tree. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from core.credits.rules import Move
+
+FIXED, EQUAL_SHARE = "fixed", "equal_share"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A rule by its values, as `core.credits.models.AllocationRule` explains them."""
+
+    amount: int
+    mode: str = FIXED
+    pinned: bool = False
+    share: int = 0
+    split: UUID | None = None
+
+    @property
+    def is_override(self) -> bool:
+        """Whether somebody gave the node an amount of its own."""
+        return self.mode == FIXED
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether all of it counts in its split's total."""
+        return self.mode == FIXED and self.pinned
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a rule change keeps it."""
+        return {
+            "amount": self.amount,
+            "mode": self.mode,
+            "pinned": self.pinned,
+            "share": self.share,
+            "split": str(self.split) if self.split else None,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Standing":
+        """Read what `as_json` returned."""
+        split = values["split"]
+        return cls(**{**values, "split": UUID(split) if split else None})
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a wallet stands: `parent` is where its credits come from, Unallocated at the top."""
+
+    parent: UUID | None
+    depth: int
+    kind: str
+
+
+def equal_shares(total: int, wallets: Collection[UUID]) -> dict[UUID, int]:
+    """Divide `total` so that shares differ by at most one micro-credit and sum exactly.
+
+    All remainders are alike, so the first by id get one more.
+    """
+    assert total >= 0
+    if not wallets:
+        return {}
+    base, rest = divmod(total, len(wallets))
+    return {wallet: base + (place < rest) for place, wallet in enumerate(sorted(wallets))}
+
+
+def pinned_in(standing: Mapping[UUID, Standing | None]) -> int:
+    """Return how much of a split's total its pinned overrides take."""
+    return sum(rule.amount for rule in standing.values() if rule and rule.is_pinned)
+
+
+def divided(
+    *, split: UUID, total: int, standing: Mapping[UUID, Standing | None]
+) -> dict[UUID, Standing]:
+    """Return the rules of a split's wallets once `total` is divided among them.
+
+    Pinned overrides keep their amount, which counts in the total; the others share the rest. An
+    override that is added keeps its amount too, of which its equal share comes from the total.
+    """
+    rest = total - pinned_in(standing)
+    assert rest >= 0, "The caller has checked what is pinned."
+    shares = equal_shares(
+        rest, [wallet for wallet, rule in standing.items() if not (rule and rule.is_pinned)]
+    )
+    after = {}
+    for wallet, rule in standing.items():
+        if rule is None or not rule.is_override:
+            share = shares[wallet]
+            after[wallet] = Standing(share, EQUAL_SHARE, share=share, split=split)
+        elif rule.is_pinned:
+            after[wallet] = replace(rule, share=rule.amount, split=split)
+        else:
+            after[wallet] = replace(rule, share=shares[wallet], split=split)
+    return after
+
+
+def moves_between(
+    before: Mapping[UUID, Standing | None],
+    after: Mapping[UUID, Standing | None],
+    *,
+    spots: Mapping[UUID, Spot],
+    source: UUID,
+) -> tuple[Move, ...]:
+    """Return what changed rules move now.
+
+    A change of `share` flows between the source and the wallet through all that stands between,
+    and leaves these as they are; any other change flows between the wallet and its parent. The
+    caller has set `share` to 0 in those of `before` whose share came from another source: that
+    part stays with the parent.
+    """
+    flows: dict[UUID, int] = {}
+    for wallet in before.keys() | after.keys():
+        old, new = before.get(wallet), after.get(wallet)
+        share = (new.share if new else 0) - (old.share if old else 0)
+        amount = (new.amount if new else 0) - (old.amount if old else 0)
+        _flow(flows, wallet, share, spots=spots, source=source)
+        flows[wallet] = flows.get(wallet, 0) + amount - share
+    return moves_along(flows, spots=spots)
+
+
+def moves_along(flows: Mapping[UUID, int], *, spots: Mapping[UUID, Spot]) -> tuple[Move, ...]:
+    """Return the moves of net flows from parents to the wallets named; negative ones go up.
+
+    What goes up comes first, from the leaves; then what goes down, from the root.
+    """
+    ups, downs = [], []
+    for wallet in sorted(flows, key=lambda wallet: (spots[wallet].depth, wallet)):
+        parent, flow = spots[wallet].parent, flows[wallet]
+        if flow > 0:
+            downs.append(Move(parent, wallet, flow, "allocate"))
+        elif flow < 0:
+            ups.append(Move(wallet, parent, -flow, "reclaim"))
+    return (*reversed(ups), *downs)
+
+
+def path_between(
+    source: UUID, destination: UUID, *, spots: Mapping[UUID, Spot]
+) -> tuple[list[UUID], list[UUID]]:
+    """Return the wallets that credits leave upwards, and those that they enter, on their way."""
+    ups, downs = _line(source, spots), _line(destination, spots)
+    while ups and downs and ups[-1] == downs[-1]:
+        ups.pop()
+        downs.pop()
+    return ups, downs
+
+
+def is_below(wallet: UUID, source: UUID, *, spots: Mapping[UUID, Spot]) -> bool:
+    """Whether a wallet's credits may come from `source`."""
+    return wallet != source and source in _line(wallet, spots)
+
+
+def nearest_above(wallets: Iterable[UUID], *, spots: Mapping[UUID, Spot]) -> UUID | None:
+    """Return the lowest wallet that stands above all of these."""
+    lines = [_line(wallet, spots)[1:] for wallet in wallets]
+    if not lines:
+        return None
+    shared = set(lines[0]).intersection(*lines[1:])
+    return next((wallet for wallet in lines[0] if wallet in shared), None)
+
+
+def _line(wallet: UUID, spots: Mapping[UUID, Spot]) -> list[UUID]:
+    line = [wallet]
+    while (parent := spots[line[-1]].parent) is not None:
+        line.append(parent)
+    return line
+
+
+def _flow(
+    flows: dict[UUID, int],
+    wallet: UUID,
+    amount: int,
+    *,
+    spots: Mapping[UUID, Spot],
+    source: UUID,
+) -> None:
+    while amount and wallet != source:
+        flows[wallet] = flows.get(wallet, 0) + amount
+        parent = spots[wallet].parent
+        assert parent is not None, "The source stands above."
+        wallet = parent
