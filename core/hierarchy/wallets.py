@@ -10,13 +10,11 @@ from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from core.access.scopes import Scope
-from core.credits.models import Balance, Book, Transfer, Wallet, WalletKind
+from core.credits.models import Balance, Book, Transfer, Wallet
 from core.credits.selectors import book_of, open_cycle_of
 from core.hierarchy.product import Product
-from core.kit.problems import NotFound
 
 _OUTSIDE = "Platform"
-_FIXED = (WalletKind.UNALLOCATED, WalletKind.OVERFLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +93,6 @@ def branch_credits(product: Product, scope: Scope) -> BranchCredits:
         reserved=Coalesce(Sum("reserved"), 0),
     )
     return BranchCredits(**{name: int(value) for name, value in found.items()})
-
-
-def wallet_to_move(product: Product, wallet_id: UUID) -> Wallet:
-    """Return a wallet that an admin may give credits to and take them from.
-
-    Raises:
-        NotFound: the product has none of that id, or it is Unallocated or Overflow.
-    """
-    wallets = Wallet.objects.select_related("book", "parent")
-    wallet = wallets.filter(pk=wallet_id, book__product=product.slug).first()
-    if wallet is None or wallet.kind in _FIXED:
-        raise NotFound("There is no such wallet to move credits to.")
-    return wallet
 
 
 def named_charges(product: Product, charges: Iterable[dict[str, Any]]) -> list[tuple[str, int]]:

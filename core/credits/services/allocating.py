@@ -5,6 +5,9 @@ same wish returns the first act and moves nothing; with another wish it is `Idem
 Amounts are micro-credits. `label` is what the audit log calls the wallet: its node's name.
 """
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.db import transaction
 
 from core.audit.services import Actor, record
@@ -18,8 +21,9 @@ from core.credits.models import (
     WalletKind,
 )
 from core.credits.rules import Move
+from core.credits.services.locking import hold_cycle
 from core.credits.services.moving import apply_moves, claim_act, lock_for
-from core.credits.services.standing import spots_of, standing_of, write_rules
+from core.credits.services.standing import lock_tree, standing_of, write_rules
 from core.credits.split_rules import Standing, moves_along, path_between
 from core.kit.money import MAX_MICROCREDITS, format_credits
 
@@ -72,6 +76,7 @@ def allocate_credits(
     idempotency_key: str,
     reason: str = "",
     label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Set what a wallet gets in each cycle, and move the difference to the rule before now.
 
@@ -115,6 +120,7 @@ def allocate_credits(
         after=format_credits(amount),
         reason=reason,
         label=label,
+        nodes=nodes,
     )
     return claim.act
 
@@ -134,7 +140,13 @@ def allocate_to_pool(
 
 @transaction.atomic
 def remove_allocation(
-    *, wallet: Wallet, actor: Actor, idempotency_key: str, reason: str = "", label: str = ""
+    *,
+    wallet: Wallet,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str = "",
+    label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Drop a wallet's rule, so that its node inherits again, and move what is free in it up."""
     claim = claim_act(
@@ -160,6 +172,7 @@ def remove_allocation(
         after=format_credits(rest),
         reason=reason,
         label=label,
+        nodes=nodes,
     )
     return claim.act
 
@@ -172,6 +185,7 @@ def top_up_credits(
     idempotency_key: str,
     reason: str = "",
     label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Give a wallet credits of its parent once, beside any rule.
 
@@ -187,6 +201,7 @@ def top_up_credits(
         idempotency_key=idempotency_key,
         reason=reason,
         label=label,
+        nodes=nodes,
     )
 
 
@@ -198,6 +213,7 @@ def reclaim_credits(
     idempotency_key: str,
     reason: str = "",
     label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Move free credits of a wallet back to its parent once. The rule stays as it is.
 
@@ -213,6 +229,7 @@ def reclaim_credits(
         idempotency_key=idempotency_key,
         reason=reason,
         label=label,
+        nodes=nodes,
     )
 
 
@@ -227,6 +244,7 @@ def move_credits(
     reason: str = "",
     label: str = "",
     destination_label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Move free credits between two nodes once, such as siblings. Their rules stay as they are.
 
@@ -255,8 +273,8 @@ def move_credits(
     )
     if claim.is_repeat:
         return claim.act
-    cycle, balances = lock_for(book, (source, destination))
-    spots = spots_of(book, (source.pk, destination.pk))
+    cycle = hold_cycle(book)
+    spots, balances = lock_tree(book, cycle, {source.pk, destination.pk}, with_unallocated=True)
     ups, downs = path_between(source.pk, destination.pk, spots=spots)
     flows = {**dict.fromkeys(ups, -amount), **dict.fromkeys(downs, amount)}
     apply_moves(
@@ -272,6 +290,7 @@ def move_credits(
         },
         reason=reason,
         product=book.product,
+        nodes=nodes,
     )
     return claim.act
 
@@ -292,6 +311,7 @@ def _move(
     idempotency_key: str,
     reason: str,
     label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     if not rules.is_movable(move.amount):
         raise InvalidAmount("Enter a number of credits above zero.")
@@ -316,6 +336,7 @@ def _move(
         after=format_credits(move.amount),
         reason=reason,
         label=label,
+        nodes=nodes,
     )
     return claim.act
 
@@ -328,6 +349,7 @@ def _record(
     after: str,
     reason: str,
     label: str,
+    nodes: Iterable[UUID],
     before: str | None = None,
 ) -> None:
     record(
@@ -338,6 +360,7 @@ def _record(
         after={"credits": after},
         reason=reason,
         product=wallet.book.product,
+        nodes=nodes,
     )
 
 

@@ -4,6 +4,7 @@ A cap counts from the moment it is set; what was spent before does not count. Am
 micro-credits.
 """
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import transaction
@@ -26,6 +27,7 @@ def set_cap(
     actor: Actor,
     reason: str = "",
     label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Cap:
     """Let at most `amount` be spent below a node or key in each window. 0 stops all spending.
 
@@ -57,12 +59,15 @@ def set_cap(
             after={"credits": format_credits(amount), "window": window},
             reason=reason,
             product=book.product,
+            nodes=nodes,
         )
     return cap
 
 
 @transaction.atomic
-def remove_cap(*, cap: Cap, actor: Actor, reason: str = "", label: str = "") -> None:
+def remove_cap(
+    *, cap: Cap, actor: Actor, reason: str = "", label: str = "", nodes: Iterable[UUID] = ()
+) -> None:
     """Stop counting and limiting what is spent below a node or key.
 
     Raises:
@@ -80,4 +85,5 @@ def remove_cap(*, cap: Cap, actor: Actor, reason: str = "", label: str = "") -> 
         before={"credits": format_credits(found.amount), "window": found.window},
         reason=reason,
         product=cap.book.product,
+        nodes=nodes,
     )

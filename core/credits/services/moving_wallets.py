@@ -2,8 +2,10 @@
 
 Whose money travels: a team's credits are that team's, so they go with it, with its rule and with
 all that its members hold. A membership leaves a team, and what it did not use is the team's: it
-goes back up, and so does the standing promise. What is used stays where it was used, and open
-reservations keep the payers they have.
+goes back up, and so does the standing promise. In its new place it is a joiner, which the caller
+asks to be served. A share that a team or its members have of the organization they leave becomes
+an amount of their own. What is used stays where it was used, and open reservations keep the payers
+they have.
 """
 
 from dataclasses import dataclass
@@ -12,10 +14,10 @@ from django.db import transaction
 
 from core.audit.services import Actor
 from core.credits import rules, verbs
-from core.credits.models import AllocationRule, TransferKind, Wallet, WalletKind
-from core.credits.rules import Move
-from core.credits.services.allocating import source_of
-from core.credits.services.moving import apply_moves, claim_act, lock_for
+from core.credits.models import Wallet, WalletKind
+from core.credits.services.joining import give_back, make_own, shares_below
+from core.credits.services.locking import hold_cycle, hold_splits, lock_balances
+from core.credits.services.moving import claim_act, lock_for
 from core.kit.ids import uuid7
 
 
@@ -50,15 +52,19 @@ def move_wallet(
         idempotency_key=f"move {uuid7()}",
         reason=reason,
     ).act
-    source = source_of(wallet)
+    book = wallet.book
+    cycle = hold_cycle(book)
+    hold_splits(book)
+    sharing = () if wallet.parent_id is None else shares_below(wallet, source=wallet.parent_id)
+    lock_balances(cycle, {wallet.pk, *sharing})
     # Calls lock the wallet first, so none is halfway through its payers while the parent changes.
-    cycle, balances = lock_for(wallet.book, (wallet, source))
+    _, balances = lock_for(book, (wallet,))
     free = max(balances[wallet.pk].free, 0)
-    given_back = free if wallet.kind == WalletKind.MEMBERSHIP else 0
+    given_back = 0
     if wallet.kind == WalletKind.MEMBERSHIP:
-        AllocationRule.objects.filter(wallet=wallet).delete()
-    moves = (Move(wallet.pk, source.pk, given_back, TransferKind.RECLAIM),) if given_back else ()
-    apply_moves(act=act, cycle=cycle, balances=balances, moves=moves)
+        given_back = give_back(act=act, cycle=cycle, wallet=wallet)
+    else:
+        make_own(act=act, wallets=sharing)
     Wallet.objects.filter(pk=wallet.pk).update(parent=parent)
     wallet.parent = parent
     return MovedCredits(kept=free - given_back, given_back=given_back)

@@ -7,7 +7,7 @@ The wallets of a split stand below its source, at any depth. Credits flow down t
 between, which keep what they have: no rule and no free credits of theirs change.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
@@ -30,9 +30,9 @@ from core.credits.models import SPLIT_LEVELS, Act, Balance, Cycle, Split, Wallet
 from core.credits.planning import Plan, plan_of, plan_of_one
 from core.credits.selectors import open_cycle_of
 from core.credits.services.allocating import allocate_credits
-from core.credits.services.locking import hold_cycle, hold_splits, lock_balances, read_balances
+from core.credits.services.locking import hold_cycle, hold_splits, read_balances
 from core.credits.services.moving import Claim, apply_moves, claim_act
-from core.credits.services.standing import spots_of, standing_of, write_rules
+from core.credits.services.standing import lock_tree, spots_of, standing_of, write_rules
 from core.credits.split_rules import EQUAL_SHARE, Spot, Standing, is_below, pinned_in
 from core.kit.ids import uuid7
 from core.kit.money import MAX_MICROCREDITS, format_credits
@@ -69,7 +69,13 @@ def plan_split(wish: SplitWish) -> Plan:
 
 @transaction.atomic
 def split_credits(
-    *, wish: SplitWish, actor: Actor, idempotency_key: str, reason: str = "", label: str = ""
+    *,
+    wish: SplitWish,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str = "",
+    label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Divide credits equally in one act.
 
@@ -125,6 +131,7 @@ def split_credits(
         after={"credits": format_credits(wish.total), "count": len(wish.wallets)},
         reason=reason,
         product=book.product,
+        nodes=nodes,
     )
     return claim.act
 
@@ -146,6 +153,7 @@ def override_share(
     idempotency_key: str,
     reason: str = "",
     label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Give one wallet of a split an amount of its own.
 
@@ -166,6 +174,7 @@ def override_share(
             idempotency_key=idempotency_key,
             reason=reason,
             label=label,
+            nodes=nodes,
         )
     claim = claim_act(
         book=wallet.book,
@@ -179,7 +188,7 @@ def override_share(
         work, split = _work_on(wallet)
         _apply(
             work, work.override(split, wallet, amount, how), claim, wallet,
-            verb=verbs.OVERRIDDEN, label=label, reason=reason, actor=actor,
+            verb=verbs.OVERRIDDEN, label=label, nodes=nodes, reason=reason, actor=actor,
         )  # fmt: skip
     return claim.act
 
@@ -193,7 +202,13 @@ def plan_end_of_override(*, wallet: Wallet) -> Plan:
 
 @transaction.atomic
 def end_override(
-    *, wallet: Wallet, actor: Actor, idempotency_key: str, reason: str = "", label: str = ""
+    *,
+    wallet: Wallet,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str = "",
+    label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Let a wallet have its equal share again; all of the split are divided anew.
 
@@ -213,7 +228,7 @@ def end_override(
         work, split = _work_on(wallet)
         _apply(
             work, work.end_override(split, wallet), claim, wallet,
-            verb=verbs.OVERRIDE_ENDED, label=label, reason=reason, actor=actor,
+            verb=verbs.OVERRIDE_ENDED, label=label, nodes=nodes, reason=reason, actor=actor,
         )  # fmt: skip
     return claim.act
 
@@ -294,7 +309,14 @@ class _Work:
         return frozenset(old.values_list("rules__wallet", flat=True)) - wish.wallets - {None}
 
     def _read(self, wallets: Collection[UUID]) -> None:
-        self._spots = spots_of(self._source.book, {*wallets, self._source.pk})
+        book, all_of_them = self._source.book, {*wallets, self._source.pk}
+        if self._is_locked:
+            self._spots, self._balances = lock_tree(
+                book, self._cycle, all_of_them, with_unallocated=self._source.depth == 0
+            )
+        else:
+            self._spots = spots_of(book, all_of_them)
+            self._balances = read_balances(self._cycle, self._spots)
         outside = [
             w
             for w in wallets
@@ -307,13 +329,6 @@ class _Work:
                 "Credits can only go to what stands below the node that they come from.",
                 wallets=[str(wallet) for wallet in sorted(outside)[:20]],
             )
-        between = {
-            w
-            for w in self._spots
-            if w == self._source.pk or is_below(w, self._source.pk, spots=self._spots)
-        }
-        read = lock_balances if self._is_locked else read_balances
-        self._balances = read(self._cycle, between)
         # After the lock: a rule only changes under its balance's.
         self._standing = standing_of(wallets)
 
@@ -387,6 +402,7 @@ def _apply(
     *,
     verb: str,
     label: str,
+    nodes: Iterable[UUID],
     reason: str,
     actor: Actor,
 ) -> None:
@@ -402,4 +418,5 @@ def _apply(
         after={"credits": format_credits(change.after.amount)},
         reason=reason,
         product=wallet.book.product,
+        nodes=nodes,
     )

@@ -1,14 +1,15 @@
 """Reading and writing many rules at once; each change is kept with its act."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from django.db import connection
 
-from core.credits.models import Act, AllocationRule, Book, Wallet, WalletKind
+from core.credits.errors import WalletMoved
+from core.credits.models import Act, AllocationRule, Balance, Book, Cycle, Wallet, WalletKind
 from core.credits.selectors import book_wallet
-from core.credits.services.locking import among
+from core.credits.services.locking import among, lock_balances
 from core.credits.split_rules import Spot, Standing
 from core.kit.ids import uuid7
 
@@ -29,12 +30,29 @@ def spots_of(book: Book, wallets: Iterable[UUID]) -> dict[UUID, Spot]:
     while missing:
         rows = Wallet.objects.filter(book=book, pk__in=among(missing))
         found = {
-            pk: Spot(parent or (None if pk == unallocated else unallocated), depth, kind)
+            pk: Spot(_above(pk, parent, unallocated), depth, kind)
             for pk, parent, depth, kind in rows.values_list("pk", "parent_id", "depth", "kind")
         }
         spots.update(found)
         missing = {spot.parent for spot in found.values() if spot.parent is not None} - spots.keys()
     return spots
+
+
+def lock_tree(
+    book: Book, cycle: Cycle, wallets: Collection[UUID], *, with_unallocated: bool = False
+) -> tuple[dict[UUID, Spot], dict[UUID, Balance]]:
+    """Lock the balances of wallets and of all above them; Unallocated's if it is needed.
+
+    Raises:
+        WalletMoved: one of them came to stand elsewhere while we waited.
+    """
+    seen = spots_of(book, wallets)
+    line = [wallet for wallet, spot in seen.items() if with_unallocated or spot.parent is not None]
+    balances = lock_balances(cycle, line)
+    # Whoever moves a wallet holds its balance, so from here on the parents stay.
+    if spots_of(book, wallets) != seen:
+        raise WalletMoved("Somebody has just moved this to another place. Look again.")
+    return seen, balances
 
 
 def write_rules(
@@ -76,6 +94,12 @@ def write_rules(
                 [_text(after.get(wallet)) for wallet in changed],
             ],
         )
+
+
+def _above(wallet: UUID, parent: UUID | None, unallocated: UUID) -> UUID | None:
+    if parent is None and wallet != unallocated:
+        return unallocated
+    return parent
 
 
 def _text(rule: Standing | None) -> str | None:

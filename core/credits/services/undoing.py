@@ -1,6 +1,6 @@
 """Taking an act back: its movements reversed, its rules as they were."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,15 +21,10 @@ from core.credits.models import (
 )
 from core.credits.rules import Move
 from core.credits.selectors import open_cycle_of
-from core.credits.services.locking import (
-    hold_cycle,
-    hold_splits,
-    lock_balances,
-    read_balances,
-)
+from core.credits.services.locking import hold_cycle, hold_splits, read_balances
 from core.credits.services.moving import apply_moves, claim_act
-from core.credits.services.standing import standing_of, write_rules
-from core.credits.split_rules import Standing
+from core.credits.services.standing import lock_tree, spots_of, standing_of, write_rules
+from core.credits.split_rules import Spot, Standing
 from core.kit.money import format_credits
 
 # What an admin does inside the book. Grants are the platform's, and who joined or left did so.
@@ -72,7 +67,8 @@ def plan_undo(act: Act) -> Undo:
         return Undo(back.total, 0, "This was undone before.")
     try:
         back.check_cycle()
-        back.read(read_balances(cycle, back.wallets))
+        spots = spots_of(act.book, back.wallets)
+        back.read(read_balances(cycle, back.wallets), spots)
         back.check()
     except (CannotUndo, CycleEnded) as problem:
         return Undo(back.total, back.possible, problem.detail)
@@ -81,7 +77,13 @@ def plan_undo(act: Act) -> Undo:
 
 @transaction.atomic
 def undo_act(
-    *, act: Act, actor: Actor, idempotency_key: str, reason: str = "", label: str = ""
+    *,
+    act: Act,
+    actor: Actor,
+    idempotency_key: str,
+    reason: str = "",
+    label: str = "",
+    nodes: Iterable[UUID] = (),
 ) -> Act:
     """Take an act back as a whole: move the same credits the other way, restore its rules.
 
@@ -106,8 +108,8 @@ def undo_act(
     hold_splits(act.book)
     back = _Back(act, cycle)
     back.check_cycle()
-    balances = lock_balances(cycle, back.wallets)
-    back.read(balances)
+    spots, balances = lock_tree(act.book, cycle, back.wallets, with_unallocated=True)
+    back.read(balances, spots)
     back.check()
     apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=back.moves)
     before, after = back.rules()
@@ -122,6 +124,7 @@ def undo_act(
         after={"credits": format_credits(back.total)},
         reason=reason,
         product=act.book.product,
+        nodes=nodes,
     )
     return claim.act
 
@@ -135,6 +138,7 @@ class _Back:
         self._changes = list(RuleChange.objects.filter(act=act))
         self._now: dict[UUID, Standing] = {}
         self._balances: Mapping[UUID, Balance] = {}
+        self._spots: Mapping[UUID, Spot] = {}
         self.moves = tuple(
             Move(
                 transfer.to_wallet_id,
@@ -173,13 +177,17 @@ class _Back:
         if not in_this_cycle or self._act.created_at < self._cycle.starts_at:
             raise CycleEnded("It belongs to an earlier cycle. What moved there stays.")
 
-    def read(self, balances: Mapping[UUID, Balance]) -> None:
+    def read(self, balances: Mapping[UUID, Balance], spots: Mapping[UUID, Spot]) -> None:
         """Take in the balances, and the rules as they are under their locks."""
-        self._balances = balances
+        self._balances, self._spots = balances, spots
         self._now = standing_of(self.wallets)
 
     def check(self) -> None:
         """Raises: CannotUndo."""
+        for move in self.moves:
+            ends = {move.source, move.destination}
+            if not any(end is not None and self._spots[end].parent in ends - {end} for end in ends):
+                raise CannotUndo("A node has moved to another place since.")
         for change in self._changes:
             now = self._now.get(change.wallet_id)
             if (now.as_json() if now else None) != change.after:

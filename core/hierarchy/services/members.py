@@ -1,18 +1,21 @@
 """Every write of members: seats in a product."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
 from core.audit.services import Actor, record
+from core.credits.selectors import book_of
+from core.credits.services.joining import hold_for_joiners, reclaim_from_leaver
 from core.hierarchy import verbs
 from core.hierarchy.errors import AlreadyThere, IsArchived
 from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
 from core.hierarchy.notices import tell_of_seat
 from core.hierarchy.product import Product
 from core.hierarchy.services.administrators import end_administration
-from core.hierarchy.services.memberships import create_place, place_member
-from core.hierarchy.services.rows import archive, hold, place_ids
+from core.hierarchy.services.memberships import create_place, place_member, serve
+from core.hierarchy.services.rows import archive, hold, place_ids, refuse_archived
 from core.identity.models import Role, RoleAssignment, User
 from core.identity.services import InvitationLink, create_user, give_role, invite_user, take_role
 from core.tenancy.policy import bump_policy
@@ -41,7 +44,14 @@ def create_member(*, product: Product, user: User, actor: Actor) -> AbstractMemb
         raise AlreadyThere(f"{user} already has a seat in {product.title}.")
     member = product.member._default_manager.create(user=user)
     everyone = product.organization._default_manager.get(is_global=True)
-    create_place(product=product, member=member, organization=everyone, team=None, is_primary=True)
+    create_place(
+        product=product,
+        member=member,
+        organization=everyone,
+        team=None,
+        is_primary=True,
+        actor=actor,
+    )
     record(
         actor=actor,
         verb=verbs.MEMBER_ADDED,
@@ -77,6 +87,7 @@ def invite_member(
     """
     # Before the seat, which holds the policy version: who moves a team locks in that order too.
     hold(team or organization)
+    hold_for_joiners(book_of(product.slug))
     user = User.objects.filter(email__iexact=email.strip()).first()
     if user is None:
         user = create_user(email=email, name=name, is_active=False, actor=actor)
@@ -99,7 +110,17 @@ def archive_member(
     """Take somebody's seat away: keys and tokens of this product stop at once.
 
     What they administered in the product goes with it, and does not come back by itself.
+    What is free in the wallets of their places goes back to where it came from.
     """
+    hold(member)
+    refuse_archived(member)
+    for place in _places(member):
+        reclaim_from_leaver(
+            wallet=place.wallet,
+            actor=actor,
+            label=f"{member} in {place}",
+            nodes=(place.team_id or place.organization_id,),
+        )
     archive(
         member,
         kind="member",
@@ -116,9 +137,12 @@ def archive_member(
 
 @transaction.atomic
 def restore_member(*, product: Product, member: AbstractMember, actor: Actor) -> None:
-    """Give an archived member the seat back, in the places they had."""
+    """Give an archived member the seat back, in the places they had, as a joiner there."""
+    hold(member)
     member.archived_at = None
     member.save(update_fields=("archived_at",))
+    for place in _places(member):
+        serve(membership=place, actor=actor)
     give_role(user=member.user, role=Role.MEMBER, product=product.slug, actor=actor)
     record(
         actor=actor,
@@ -128,3 +152,11 @@ def restore_member(*, product: Product, member: AbstractMember, actor: Actor) ->
         nodes=place_ids(member),
     )
     bump_policy()
+
+
+def _places(member: AbstractMember) -> list[Any]:
+    places: Any = member.memberships  # type: ignore[attr-defined]
+    rows = places.filter(archived_at=None, organization__archived_at=None).order_by(
+        "organization__is_global", "-is_primary", "created_at"
+    )
+    return list(rows.select_related("wallet__book", "member__user", "organization", "team"))

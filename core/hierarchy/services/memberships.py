@@ -8,6 +8,7 @@ from django.db import transaction
 from core.audit.services import Actor, record
 from core.credits.models import Book, WalletKind
 from core.credits.services.books import create_wallet
+from core.credits.services.joining import reclaim_from_leaver, serve_joiner
 from core.hierarchy import verbs
 from core.hierarchy.errors import AlreadyThere, GlobalIsFixed
 from core.hierarchy.models import (
@@ -52,9 +53,17 @@ def place_member(
         raise AlreadyThere(f"{member} is already in {team or organization}.")
     is_first = not places.filter(organization__is_global=False).exists()
     if is_first:
+        # A share of a split that stands for everybody comes along into the first real place.
+        for alone in places.filter(wallet__rule__split__isnull=False).select_related("wallet"):
+            reclaim_from_leaver(wallet=alone.wallet, actor=actor, label=str(member))
         places.update(is_primary=False)
     place = create_place(
-        product=product, member=member, organization=organization, team=team, is_primary=is_first
+        product=product,
+        member=member,
+        organization=organization,
+        team=team,
+        is_primary=is_first,
+        actor=actor,
     )
     record(
         actor=actor,
@@ -100,12 +109,24 @@ def remove_membership(*, product: Product, membership: AbstractMembership, actor
     membership.archived_at, was_primary = now(), membership.is_primary
     membership.is_primary = False
     membership.save(update_fields=("archived_at", "is_primary"))
+    reclaim_from_leaver(
+        wallet=membership.wallet,
+        actor=actor,
+        label=f"{member} in {membership}",
+        nodes=(_node_id(membership),),
+    )
     if was_primary:
         places = memberships_of(product).filter(member=member, archived_at=None)
-        heir = places.order_by("organization__is_global", "created_at").first()
+        heir = (
+            places.select_related("wallet__book", "organization", "member__user")
+            .order_by("organization__is_global", "created_at")
+            .first()
+        )
         if heir is not None:
             heir.is_primary = True
             heir.save(update_fields=("is_primary",))
+            if heir.organization.is_global:
+                serve(membership=heir, actor=actor)
     record(
         actor=actor,
         verb=verbs.UNPLACED,
@@ -124,8 +145,12 @@ def create_place(
     organization: AbstractOrganization,
     team: AbstractTeam | None,
     is_primary: bool,
+    actor: Actor,
 ) -> AbstractMembership:
-    """Create a membership whose wallet hangs under the team's, the organization's, or nothing."""
+    """Create a membership whose wallet hangs under the team's, the organization's, or nothing.
+
+    The split in force there serves it.
+    """
     book = Book.objects.get(product=product.slug)
     parent = team.wallet if team is not None else organization.wallet
     wallet = create_wallet(book=book, kind=WalletKind.MEMBERSHIP, parent=parent)
@@ -136,7 +161,20 @@ def create_place(
         is_primary=is_primary,
         wallet=wallet,
     )
+    serve(membership=membership, actor=actor)
     return membership
+
+
+def serve(*, membership: Any, actor: Actor) -> None:
+    """Give a membership its share of the split in force in its place; each person gets one."""
+    others = type(membership)._default_manager.filter(member=membership.member_id, archived_at=None)
+    serve_joiner(
+        wallet=membership.wallet,
+        others=list(others.exclude(pk=membership.pk).values_list("wallet_id", flat=True)),
+        actor=actor,
+        label=f"{membership.member} in {membership}",
+        nodes=(_node_id(membership),),
+    )
 
 
 def _node_id(membership: Any) -> UUID:

@@ -9,11 +9,13 @@ from typing import Any
 from django.db import transaction
 
 from core.audit.services import Actor, record
+from core.credits.services.joining import serve_joiner
 from core.credits.services.moving_wallets import MovedCredits, move_wallet
 from core.hierarchy import verbs
 from core.hierarchy.errors import AlreadyThere, GlobalIsFixed, MovedMeanwhile
 from core.hierarchy.models import AbstractMembership, AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product
+from core.hierarchy.services.memberships import serve
 from core.hierarchy.services.rows import (
     hold,
     memberships_of,
@@ -59,6 +61,7 @@ def move_team(
     # Those that are archived too: who comes back is then in the team where it stands.
     memberships_of(product).filter(team=team).update(organization=organization)
     moved = move_wallet(wallet=team.wallet, parent=organization.wallet, actor=actor, reason=reason)
+    serve_joiner(wallet=team.wallet, actor=actor, label=team.name, nodes=(organization.pk,))
     record(
         actor=actor,
         verb=verbs.TEAM_MOVED,
@@ -85,7 +88,8 @@ def move_membership(
 ) -> MovedCredits:
     """Move a member's place to another team, or directly into an organization; keys go with it.
 
-    What is free in its wallet goes back to the place it leaves, and its allocation ends.
+    What is free in its wallet goes back to the place it leaves, and its allocation ends; the split
+    in force in the new place serves it.
 
     Raises:
         AlreadyThere: the member is in that place.
@@ -112,6 +116,7 @@ def move_membership(
     place.save(update_fields=("organization", "team"))
     parent = team.wallet if team is not None else organization.wallet
     moved = move_wallet(wallet=membership.wallet, parent=parent, actor=actor, reason=reason)
+    serve(membership=membership, actor=actor)
     record(
         actor=actor,
         verb=verbs.MEMBERSHIP_MOVED,

@@ -11,6 +11,7 @@ from django.db import transaction
 from core.audit.services import Actor, record
 from core.credits.models import Book, WalletKind
 from core.credits.services.books import create_wallet, open_book
+from core.credits.services.joining import reclaim_from_leaver, serve_joiner
 from core.hierarchy import verbs
 from core.hierarchy.errors import StillInUse
 from core.hierarchy.models import AbstractOrganization, AbstractTeam, Node
@@ -107,7 +108,8 @@ def rename_node(*, product: Product, node: Node, name: str, actor: Actor) -> Non
 def archive_node(*, product: Product, node: Node, reason: str = "", actor: Actor) -> None:
     """Take an organization or a team out of use; its history stays.
 
-    Nobody administers it until it is restored.
+    Nobody administers it until it is restored. What is free in its wallet goes back to where it
+    came from.
 
     Raises:
         StillInUse: it still has teams or members.
@@ -127,6 +129,8 @@ def archive_node(*, product: Product, node: Node, reason: str = "", actor: Actor
     # An archived member's place does not count: the seat it belongs to is gone.
     if places.filter(member__archived_at=None).exists():
         raise StillInUse("Remove its members first.")
+    wallet: Any = node.wallet
+    reclaim_from_leaver(wallet=wallet, actor=actor, label=node.name, nodes=(node.pk,))
     archive(node, kind=_kind(node), product=product, reason=reason, actor=actor)
     suspend_administrators(node)
 
@@ -145,6 +149,7 @@ def restore_node(*, product: Product, node: Node, actor: Actor) -> None:
     node.archived_at = None
     save_named(node, update_fields=("archived_at",))
     resume_administrators(node)
+    _serve(node, actor=actor)
     record(
         actor=actor,
         verb=verbs.RESTORED[_kind(node)],
@@ -156,6 +161,7 @@ def restore_node(*, product: Product, node: Node, actor: Actor) -> None:
 
 def _created(node: NamedT, *, product: Product, actor: Actor) -> NamedT:
     save_named(node)
+    _serve(node, actor=actor)
     kind = _kind(node)
     record(
         actor=actor,
@@ -165,6 +171,13 @@ def _created(node: NamedT, *, product: Product, actor: Actor) -> NamedT:
     )
     bump_policy()
     return node
+
+
+def _serve(node: Node, *, actor: Actor) -> None:
+    """Give an organization or a team its share of the split in force for its level."""
+    assert isinstance(node, AbstractOrganization | AbstractTeam)
+    wallet: Any = node.wallet
+    serve_joiner(wallet=wallet, actor=actor, label=node.name, nodes=(node.pk,))
 
 
 def _checked_name(name: str) -> str:

@@ -10,12 +10,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.permissions import may
+from core.access.scopes import scope_of
 from core.credits.errors import IdempotencyMismatch, InsufficientCredits
 from core.credits.models import Cycle, Wallet, WalletKind
 from core.credits.selectors import allocations_of, balances_of, book_of, book_wallet
 from core.credits.services import allocating, books
 from core.hierarchy.credit_tree import credit_tree
-from core.hierarchy.wallets import last_movements, wallet_labels, wallet_to_move
+from core.hierarchy.node_wallets import wallet_to_move
+from core.hierarchy.wallets import last_movements, wallet_labels
 from core.kit.ids import uuid7
 from core.ui.forms import CockpitForm, CreditsField
 from core.ui.middleware import actor_of
@@ -114,7 +116,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
 
     @page(permission=site.permission("manage_credits"), methods=("GET", "POST"))
     def move(request: HttpRequest, wallet_id: UUID) -> HttpResponse:
-        wallet = wallet_to_move(site.product, wallet_id)
+        found = wallet_to_move(site.product, scope_of(request.user, site.slug), wallet_id)
+        wallet = found.wallet
         parent = allocating.source_of(wallet)
         names = wallet_labels(site.product, (wallet, parent))
         balances = balances_of((wallet.pk, parent.pk))
