@@ -151,6 +151,9 @@ def _as_seen(
     if rule is None:
         return None
     share = rule.share if rule.split in from_source else 0
+    if free is None and rule.is_pinned and share:
+        # A renewal that ran short gave less than what is pinned: the rest is still owed.
+        return replace(rule, amount=share, share=share)
     if free is None:
         return replace(rule, share=share)
     amount = min(rule.amount, max(free, 0))

@@ -3,12 +3,16 @@
 Rules are replayed from the top down. What a parent has free is shared among its children: those
 with a pinned amount come first, the others share what is left. Where it is not enough for all,
 each gets its part of it, in proportion to what its rule says.
+
+A split takes part as one child with its total, and divides anew what it gets.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from uuid import UUID
+
+from core.credits.split_rules import Standing as SplitStanding, equal_shares, pinned_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +31,58 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """A split: the wallets of `rules` share `total` of what `source` has equally.
+
+    `level` is the source's depth; `paths` lead from below the source down to each wallet.
+    """
+
+    split: UUID
+    source: UUID
+    level: int
+    total: int
+    rules: Mapping[UUID, SplitStanding]
+    paths: Mapping[UUID, Sequence[UUID]]
+
+    @property
+    def wanted(self) -> int:
+        """The total, unless all of it is pinned: then what is pinned."""
+        everybody = all(rule.is_pinned for rule in self.rules.values())
+        return pinned_in(dict(self.rules)) if everybody else self.total
+
+    def shares(self, amount: int) -> dict[UUID, int]:
+        """Divide what the split gets: what is pinned first, then equal shares."""
+        pinned = sorted(wallet for wallet, rule in self.rules.items() if rule.is_pinned)
+        parts = in_proportion([self.rules[wallet].amount for wallet in pinned], amount)
+        others = self.rules.keys() - set(pinned)
+        return dict(zip(pinned, parts, strict=True)) | equal_shares(amount - sum(parts), others)
+
+    def beyond(self) -> Iterable[Standing]:
+        """Return what parents owe to added overrides beyond their shares."""
+        shares = self.shares(self.wanted)
+        for wallet, rule in self.rules.items():
+            if rule.is_override and not rule.is_pinned:
+                path = self.paths[wallet]
+                parent = path[-2] if len(path) > 1 else self.source
+                more = max(rule.amount - shares[wallet], 0)
+                yield Standing(wallet, parent, self.level + len(path) - 1, more)
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
-    """What each wallet gets, from its parent, top-down; and by how much it was too little."""
+    """What each wallet gets, from its parent, top-down; and by how much it was too little.
+
+    What only passes through a wallet is in `given` too. `shares` is what splits give.
+    """
 
     given: Mapping[UUID, int]
     shortfall: int
+    shares: Mapping[UUID, int] = field(default_factory=dict)
 
 
-def replay(rules: Iterable[Standing], *, has: Mapping[UUID, int]) -> Replayed:
+def replay(
+    rules: Iterable[Standing], *, has: Mapping[UUID, int], splits: Iterable[Sharing] = ()
+) -> Replayed:
     """Share out what the wallets have free (`has`, before anything is given) by the rules.
 
     A wallet may have less than nothing: an overrun that was carried over. It is covered first.
@@ -42,16 +90,25 @@ def replay(rules: Iterable[Standing], *, has: Mapping[UUID, int]) -> Replayed:
     free = dict(has)
     given: dict[UUID, int] = {}
     shortfall = 0
-    order = sorted(rules, key=lambda rule: (rule.level, rule.parent, rule.wallet))
+    shares: dict[UUID, int] = {}
+    sharing = {split.split: split for split in splits}
+    order = sorted(
+        _children(rules, sharing.values()), key=lambda rule: (rule.level, rule.parent, rule.wallet)
+    )
     for (_level, parent), group in groupby(order, key=lambda rule: (rule.level, rule.parent)):
         children = list(group)
         amounts = _of_one_parent(children, max(free.get(parent, 0), 0))
         for child, amount in zip(children, amounts, strict=True):
-            given[child.wallet] = amount
-            free[child.wallet] = free.get(child.wallet, 0) + amount
+            free[parent] = free.get(parent, 0) - amount
             shortfall += child.amount - amount
-        free[parent] = free.get(parent, 0) - sum(amounts)
-    return Replayed(given, shortfall)
+            if child.wallet in sharing:
+                split = sharing[child.wallet]
+                shares.update(split.shares(amount))
+                _hand_out(split, shares, given=given, free=free)
+            else:
+                given[child.wallet] = given.get(child.wallet, 0) + amount
+                free[child.wallet] = free.get(child.wallet, 0) + amount
+    return Replayed(given, shortfall, shares)
 
 
 def in_proportion(wanted: Sequence[int], available: int) -> list[int]:
@@ -69,6 +126,29 @@ def in_proportion(wanted: Sequence[int], available: int) -> list[int]:
     for place in neediest[: available - sum(parts)]:
         parts[place] += 1
     return parts
+
+
+def _children(rules: Iterable[Standing], splits: Iterable[Sharing]) -> Iterable[Standing]:
+    yield from rules
+    for split in splits:
+        yield Standing(split.split, split.source, split.level, split.wanted)
+        yield from split.beyond()
+
+
+def _hand_out(
+    split: Sharing, shares: Mapping[UUID, int], *, given: dict[UUID, int], free: dict[UUID, int]
+) -> None:
+    """Let each share flow down to its wallet. What an override does not want stays above it."""
+    for wallet, rule in split.rules.items():
+        *through, _ = split.paths[wallet]
+        share = shares[wallet]
+        kept = min(share, rule.amount) if rule.is_override else share
+        for hop in through:
+            given[hop] = given.get(hop, 0) + share
+        given[wallet] = given.get(wallet, 0) + kept
+        free[wallet] = free.get(wallet, 0) + kept
+        above = through[-1] if through else split.source
+        free[above] = free.get(above, 0) + share - kept
 
 
 def _of_one_parent(children: Sequence[Standing], available: int) -> list[int]:

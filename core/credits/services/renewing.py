@@ -31,6 +31,8 @@ from core.credits.replay import Replayed, Standing, replay
 from core.credits.rules import Move
 from core.credits.services.moving import claim_act
 from core.credits.services.plans import plan_at, rhythm_of
+from core.credits.services.sharing import keep_shares, sharings_of
+from core.credits.services.standing import spots_of
 from core.kit.ids import uuid7
 from core.kit.money import format_credits
 
@@ -177,8 +179,10 @@ def _replay_rules(renewal: _Renewal) -> Replayed:
         rules = [Standing(*row) for row in cursor.fetchall()]
         cursor.execute(_FREE, [renewal.begun.pk])
         has: dict[UUID, int] = dict(cursor.fetchall())
-    replayed = replay(rules, has=has)
-    parents = {rule.wallet: rule.parent for rule in rules}
+    splits = sharings_of(renewal.book)
+    replayed = replay(rules, has=has, splits=splits)
+    spots = spots_of(renewal.book, replayed.given)
+    parents = {wallet: spot.parent for wallet, spot in spots.items()}
     _apply(
         renewal,
         [
@@ -187,6 +191,7 @@ def _replay_rules(renewal: _Renewal) -> Replayed:
             if amount
         ],
     )
+    keep_shares(act=renewal.act, splits=splits, shares=replayed.shares)
     if replayed.shortfall:
         Cycle.objects.filter(pk=renewal.begun.pk).update(shortfall=replayed.shortfall)
         renewal.begun.shortfall = replayed.shortfall
@@ -272,7 +277,7 @@ FROM credits_allocationrule r
 JOIN credits_wallet w ON w.id = r.wallet_id
 JOIN credits_wallet top ON top.book_id = w.book_id AND top.kind = 'unallocated'
 LEFT JOIN credits_wallet parent ON parent.id = w.parent_id
-WHERE w.book_id = %s
+WHERE w.book_id = %s AND r.split_id IS NULL
 """
 
 _FREE = "SELECT wallet_id, credited - used - reserved FROM credits_balance WHERE cycle_id = %s"

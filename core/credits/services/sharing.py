@@ -1,0 +1,53 @@
+"""The splits of a book as renewal replays them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from core.credits.models import Act, AllocationRule, Book, Split
+from core.credits.replay import Sharing
+from core.credits.services.standing import spots_of, standing_of, write_rules
+from core.credits.split_rules import Spot, Standing, is_below
+
+
+def sharings_of(book: Book) -> list[Sharing]:
+    """Return every split of a book that somebody shares in."""
+    rules = standing_of(
+        AllocationRule.objects.filter(split__book=book).values_list("wallet_id", flat=True)
+    )
+    splits = Split.objects.select_related("source").in_bulk({r.split for r in rules.values()})
+    spots = spots_of(book, rules)
+    found = []
+    for split in splits.values():
+        of_split = {
+            wallet: rule
+            for wallet, rule in rules.items()
+            if rule.split == split.pk and is_below(wallet, split.source_id, spots=spots)
+        }
+        paths = {wallet: _path(wallet, split.source_id, spots) for wallet in of_split}
+        found.append(
+            Sharing(split.pk, split.source_id, split.source.depth, split.total, of_split, paths)
+        )
+    return found
+
+
+def keep_shares(*, act: Act, splits: Sequence[Sharing], shares: Mapping[UUID, int]) -> None:
+    """Let the rules say what each share is in the new cycle."""
+    before: dict[UUID, Standing | None] = {}
+    after: dict[UUID, Standing | None] = {}
+    for split in splits:
+        for wallet, rule in split.rules.items():
+            share = shares[wallet]
+            amount = rule.amount if rule.is_override else share
+            before[wallet] = rule
+            after[wallet] = replace(rule, amount=amount, share=share)
+    write_rules(act=act, before=before, after=after)
+
+
+def _path(wallet: UUID, source: UUID, spots: Mapping[UUID, Spot]) -> list[UUID]:
+    """Return the wallets from below the source down to this one."""
+    line = [wallet]
+    while (parent := spots[line[-1]].parent) != source:
+        assert parent is not None, "The source stands above."
+        line.append(parent)
+    return line[::-1]
