@@ -1,4 +1,6 @@
-"""DRF and its OpenAPI document."""
+"""DRF, its OpenAPI document, and how often one may call."""
+
+from cockpit.settings import env
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": (),
@@ -10,6 +12,14 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
+# How many fit into a minute; core/api/throttling.py says of what.
+API_LIMITS = {
+    "calls": env.number("COCKPIT_API_CALLS_A_MINUTE", 1200, low=10, high=1_000_000),
+    "refused": 300,
+    "wrong_secrets": 10,
+    "wrong_secrets_of_address": 60,
+}
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "Cockpit API",
     "DESCRIPTION": "Users, access, credits and tokens of one account.",
@@ -17,4 +27,9 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "NodeState": "core.hierarchy.states.NODE_STATES",
+        "MemberState": "core.hierarchy.states.MEMBER_STATES",
+        "InvitationState": "core.hierarchy.states.INVITATION_STATES",
+    },
 }

@@ -34,5 +34,6 @@ CELERY_BEAT_SCHEDULE = {
         "kwargs": {"from_the_beginning": True},
     },
     "anchor-audit": {"task": "platform.anchor_audit", "schedule": 600.0},
+    "sweep-answers": {"task": "platform.sweep_answers", "schedule": 3600.0},
     "daily-figures": {"task": "platform.daily_figures", "schedule": 300.0},
 }

@@ -42,6 +42,18 @@ class ServiceUser:
         return self.app.name
 
 
+def principal_of(request: Request) -> str:
+    """Return who is calling, as one word that limits and idempotency keys belong to."""
+    credentials, user = request.auth, cast("Any", request.user)
+    assert isinstance(credentials, Credentials)
+    app = credentials.client_app
+    if app is None:
+        return f"user:{user.pk}"
+    if isinstance(user, ServiceUser):
+        return f"app:{app.pk}"
+    return f"app:{app.pk} user:{user.pk}"
+
+
 def actor_of(request: Request) -> Actor:
     """Return who stands in the audit entries of a call: the app, on behalf of whom it acts for."""
     credentials = request.auth

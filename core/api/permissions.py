@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from core.access.permissions import may
 from core.api.credentials import Credentials
-from core.tokens.scopes import MANAGE
+from core.tokens.scopes import MANAGE, covers
 
 
 class DenyAll(BasePermission):
@@ -27,20 +27,25 @@ class Open(BasePermission):
 class HasCodename(BasePermission):
     """The user carries the codename that the view declares: `read_permission`, `write_permission`.
 
-    A user token needs, on top of that, the product of the codename and the scope of the view:
-    `token_scope`, or `manage` where it declares none. A client app's own token carries no
-    codename at all.
+    A token needs, on top of that, the product of the codename and a scope that lets it through:
+    the view's `token_scope`, one of `SCOPE_CODENAMES`, or `manage`. A client app's own token has
+    no user behind it, so it may do exactly what its scopes name; `manage` gives it nothing.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         is_read = request.method in SAFE_METHODS
         codename: str = view.read_permission if is_read else view.write_permission
         credentials = request.auth
-        if not isinstance(credentials, Credentials) or credentials.kind == "service":
+        if not isinstance(credentials, Credentials):
             return False
-        if credentials.kind == "user":
-            scope = getattr(view, "token_scope", MANAGE)
-            product = codename.partition(".")[0]
-            if credentials.product != product or scope not in credentials.scopes:
-                return False
+        if credentials.kind == "session":
+            return may(request.user, codename)
+        product, _, verb = codename.partition(".")
+        if credentials.product != product:
+            return False
+        if credentials.kind == "service":
+            return covers(credentials.scopes, verb)
+        wanted = getattr(view, "token_scope", MANAGE)
+        if wanted not in credentials.scopes and not covers(credentials.scopes, verb):
+            return False
         return may(request.user, codename)

@@ -19,7 +19,21 @@ from rest_framework.serializers import as_serializer_error
 from rest_framework.views import set_rollback
 
 from core.api.credentials import CHALLENGE
-from core.kit.problems import InvalidInput, NotAllowed, NotFound, Problem, Unauthenticated
+from core.kit.problems import (
+    BadRequest,
+    BodyTooLarge,
+    InternalError,
+    InvalidInput,
+    MalformedBody,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotAllowed,
+    NotFound,
+    Problem,
+    TooManyRequests,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -80,47 +94,40 @@ def document_of(error: Exception) -> Document:
         )
     if isinstance(error, exceptions.APIException) and error.status_code < 500:
         return _of_api_exception(error)
-    for kind, document in _DJANGO:
+    for kind, problem in _DJANGO:
         if isinstance(error, kind):
-            return document
+            return Document(problem.status, problem.code, problem.title, problem.detail)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    return Document(500, *_BUG, {"request_id": request_id})
+    bug, detail = InternalError, "Quote the request id when you report it."
+    return Document(bug.status, bug.code, bug.title, detail, {"request_id": request_id})
 
 
-_BUG = ("internal_error", "Something broke on our side", "Quote the request id when you report it.")
-_DJANGO: tuple[tuple[type[Exception], Document], ...] = (
-    (Http404, Document(404, NotFound.code, NotFound.title, NotFound.title)),
-    (PermissionDenied, Document(403, NotAllowed.code, NotAllowed.title, NotAllowed.title)),
-    (
-        RequestDataTooBig,
-        Document(413, "body_too_large", "The request is too large", "Send less at once."),
-    ),
-    (
-        SuspiciousOperation,
-        Document(400, "bad_request", "The request makes no sense", "Check what is sent."),
-    ),
-    (
-        UnreadablePostError,
-        Document(400, "bad_request", "The request broke off", "Send it again."),
-    ),
+_DJANGO: tuple[tuple[type[Exception], Problem], ...] = (
+    (Http404, NotFound()),
+    (PermissionDenied, NotAllowed()),
+    (RequestDataTooBig, BodyTooLarge("Send less at once.")),
+    (SuspiciousOperation, BadRequest("Check what is sent.")),
+    (UnreadablePostError, BadRequest("The request broke off. Send it again.")),
 )
 
-# DRF's code of an error that we call otherwise, with our title.
-_RENAMED = {
-    "not_authenticated": (Unauthenticated.code, Unauthenticated.title),
-    "authentication_failed": (Unauthenticated.code, Unauthenticated.title),
-    "permission_denied": (NotAllowed.code, NotAllowed.title),
-    "not_found": (NotFound.code, NotFound.title),
-    "parse_error": ("malformed_body", "The body cannot be read"),
-    "method_not_allowed": ("method_not_allowed", "This method does not exist here"),
-    "not_acceptable": ("not_acceptable", "We cannot answer in this format"),
-    "unsupported_media_type": ("unsupported_media_type", "We cannot read this format"),
-    "throttled": ("throttled", "Too many requests"),
+# DRF's code of an error, and what we call it.
+_RENAMED: dict[str, type[Problem]] = {
+    "not_authenticated": Unauthenticated,
+    "authentication_failed": Unauthenticated,
+    "permission_denied": NotAllowed,
+    "not_found": NotFound,
+    "parse_error": MalformedBody,
+    "method_not_allowed": MethodNotAllowed,
+    "not_acceptable": NotAcceptable,
+    "unsupported_media_type": UnsupportedMediaType,
+    "throttled": TooManyRequests,
 }
 
 
 def _of_api_exception(error: exceptions.APIException) -> Document:
-    code, title = _RENAMED.get(error.default_code, (error.default_code, error.default_detail))
+    ours = _RENAMED.get(error.default_code)
+    code = ours.code if ours else error.default_code
+    title = ours.title if ours else error.default_detail
     headers = {}
     wait: float | None = getattr(error, "wait", None)
     if wait is not None:

@@ -36,6 +36,23 @@ def register(api: Api) -> None:
     _apis[api.name] = api
 
 
+def register_product(*, slug: str, title: str, urls: str) -> None:
+    """Declare the REST API of a product by the module of its routes."""
+    register(
+        Api(
+            name=f"{slug}-v1",
+            title=f"Cockpit: {title}",
+            description=(
+                f"Everything that {title}'s pages can manage. Call the account's own host, or the "
+                "public one with `X-Cockpit-Account`. Errors are problem documents (RFC 9457), "
+                "lists go by cursor, a POST may carry an `Idempotency-Key`, single objects have "
+                "an ETag. docs/api.md tells it at length."
+            ),
+            patterns=lambda: [path(f"api/{slug}/v1/", include(urls))],
+        )
+    )
+
+
 def apis() -> list[Api]:
     """Return every API, by name."""
     return sorted(_apis.values(), key=lambda api: api.name)

@@ -1,9 +1,12 @@
 """Bases of input classes, and the documents that every endpoint may answer with."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
+
+from core.api.pagination import DEFAULT_LIMIT, LARGEST_LIMIT
 
 
 class Input(serializers.Serializer[Any]):
@@ -14,14 +17,75 @@ class Input(serializers.Serializer[Any]):
         unknown = set(data) - set(self.fields)
         if unknown:
             fault = ErrorDetail("There is no such field.", "unknown")
-            raise serializers.ValidationError({str(name): [fault] for name in sorted(unknown)})
+            raise serializers.ValidationError(
+                {_printable(name): [fault] for name in sorted(unknown)}
+            )
         return known
+
+
+class LineField(serializers.CharField):
+    """One line of text that people read: no control characters, nothing that is not printable."""
+
+    default_error_messages = {"unprintable": "Enter one line without control characters."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if not text.isprintable():
+            self.fail("unprintable")
+        return text
+
+
+class StateField(serializers.ChoiceField):
+    """A word that follows from the whole object: how far it is in, or what came of it."""
+
+    def __init__(self, state_of: Callable[[Any], str], *, choices: Sequence[str]) -> None:
+        super().__init__(choices=choices, source="*", read_only=True)
+        self.state_of = state_of
+
+    def to_representation(self, value: Any) -> str:
+        return self.state_of(value)
+
+
+class ListQuery(Input):
+    """What the address of every list may say."""
+
+    limit = serializers.IntegerField(
+        required=False,
+        default=DEFAULT_LIMIT,
+        min_value=1,
+        max_value=LARGEST_LIMIT,
+        help_text="How many at most.",
+    )
+    cursor = LineField(
+        required=False, max_length=64, help_text="`next` of the page before, as it was given."
+    )
+
+
+class PreviewQuery(Input):
+    """Whether to do it, or only to say what would come of it."""
+
+    preview = serializers.ChoiceField(
+        required=False,
+        default="0",
+        choices=("0", "1"),
+        help_text="1: change nothing, and answer what would happen.",
+    )
+
+
+def _printable(name: Any) -> str:
+    """Return a name that was sent, without what no document can carry (lone surrogates)."""
+    return str(name).encode("utf-8", "replace").decode()
 
 
 class FaultOutput(serializers.Serializer[Any]):
     """One fault of the input."""
 
-    pointer = serializers.CharField(help_text="JSON pointer to the field.")
+    pointer = serializers.CharField(
+        required=False, help_text="JSON pointer to the field of the body."
+    )
+    parameter = serializers.CharField(
+        required=False, help_text="Name of the parameter of the address, instead of a pointer."
+    )
     code = serializers.CharField()
     detail = serializers.CharField()
 

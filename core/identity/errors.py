@@ -18,6 +18,13 @@ class InvitationInvalid(InvalidInput):
     status = 410
 
 
+class InvitationClosed(Conflict):
+    """The invitation was accepted or withdrawn, or the person can sign in without one."""
+
+    code = "invitation_closed"
+    title = "This invitation is closed"
+
+
 class LastAdmin(Conflict):
     """An account always keeps one account admin."""
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from core.audit import verbs
 from core.audit.services import Actor, record
-from core.identity.errors import EmailTaken, InvitationInvalid, LastAdmin
+from core.identity.errors import EmailTaken, InvitationClosed, InvitationInvalid, LastAdmin
 from core.identity.models import Invitation, Role, RoleAssignment, User
 from core.identity.signals import role_given
 from core.kit.clock import now
@@ -25,6 +25,9 @@ INVITATION_DAYS = 7
 
 USER_CREATED = verbs.register("user.created", "{actor} added {target}", icon="person_add")
 USER_INVITED = verbs.register("user.invited", "{actor} invited {target}", icon="mail")
+INVITATION_REVOKED = verbs.register(
+    "user.invitation_revoked", "{actor} withdrew the invitation of {target}", icon="unsubscribe"
+)
 USER_JOINED = verbs.register("user.joined", "{actor} accepted the invitation", icon="how_to_reg")
 USER_DEACTIVATED = verbs.register("user.deactivated", "{actor} deactivated {target}", icon="block")
 USER_REACTIVATED = verbs.register("user.reactivated", "{actor} reactivated {target}", icon="undo")
@@ -91,6 +94,29 @@ def invite_user(*, user: User, actor: Actor) -> InvitationLink:
     )
     record(actor=actor, verb=USER_INVITED, target=_target(user), after={"email": user.email})
     return InvitationLink(invitation, token)
+
+
+@transaction.atomic
+def revoke_invitation(*, invitation: Invitation, actor: Actor) -> Invitation:
+    """Make an invitation's link stop working. The person stays where they were placed.
+
+    Raises:
+        InvitationClosed: it was accepted or withdrawn already.
+    """
+    invitation = (
+        Invitation.objects.select_for_update(of=("self",))
+        .select_related("user")
+        .get(pk=invitation.pk)
+    )
+    if invitation.accepted_at is not None:
+        raise InvitationClosed(f"{invitation.user} has accepted it already.")
+    if invitation.revoked_at is not None:
+        raise InvitationClosed("It was withdrawn already, or a newer one has replaced it.")
+    invitation.revoked_at = now()
+    invitation.save(update_fields=("revoked_at",))
+    user = invitation.user
+    record(actor=actor, verb=INVITATION_REVOKED, target=_target(user), before={"email": user.email})
+    return invitation
 
 
 @transaction.atomic

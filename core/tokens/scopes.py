@@ -7,11 +7,22 @@ from core.kit.problems import InvalidInput
 GATEWAY = "gateway"
 RUNTIME = "runtime"
 MANAGE = "manage"
+PEOPLE_READ = "people:read"
+PEOPLE_WRITE = "people:write"
 
 SCOPES: dict[str, str] = {
     GATEWAY: "Call LLMs and tools through the gateway",
     RUNTIME: "Read what a member may use, reserve credits, report usage",
     MANAGE: "Change the cockpit with the member's own rights",
+    PEOPLE_READ: "Read organizations, teams, members and invitations",
+    PEOPLE_WRITE: "Create, rename, move and archive organizations, teams and members; invite",
+}
+
+# What a scope lets through, as codenames without their product. In a user token it narrows what
+# the member may do; to a client app's own token it gives exactly this, in the app's product.
+SCOPE_CODENAMES: dict[str, frozenset[str]] = {
+    PEOPLE_READ: frozenset({"view_hierarchy"}),
+    PEOPLE_WRITE: frozenset({"view_hierarchy", "manage_hierarchy"}),
 }
 
 # A client app gets what running agents needs; changing the cockpit is given on purpose.
@@ -32,6 +43,11 @@ def checked_scopes(scopes: Iterable[str]) -> list[str]:
             errors=[{"pointer": "/scopes", "code": "scope", "detail": "Unknown or no scope."}],
         )
     return in_order(wanted)
+
+
+def covers(scopes: Collection[str], verb: str) -> bool:
+    """Whether one of the scopes lets a codename through, given without its product."""
+    return any(verb in SCOPE_CODENAMES.get(scope, ()) for scope in scopes)
 
 
 def in_order(scopes: Collection[str]) -> list[str]:

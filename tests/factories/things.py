@@ -11,6 +11,7 @@ from core.credits.models import Book
 from core.credits.services import allocating
 from core.guardrails.services import bind_guardrail, create_guardrail
 from core.hierarchy.product import Product, product_named, products
+from core.hierarchy.services.members import invite_member
 from core.identity.models import Role, RoleAssignment
 from core.identity.services import invite_user
 from core.notifications import kinds
@@ -135,6 +136,20 @@ def _things_at(
         "binding_id": binding.pk,
         "llm_id": llm.pk,
         "call_id": _call(place, product=product.slug, llm=llm.name),
+    }
+    newcomer = invite_member(
+        product=product,
+        email=f"{product.slug}-canary@{account.slug}.example",
+        organization=organization,
+        team=team,
+        actor=TESTS,
+    )
+    assert newcomer.link is not None
+    found |= {
+        "organization_id": organization.pk,
+        "team_id": team.pk,
+        "membership_id": place.pk,
+        "invitation_id": newcomer.link.invitation.pk,
     }
     if product.slug == "console":
         name = _canary(mark, "key")

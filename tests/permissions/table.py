@@ -108,6 +108,50 @@ def identity(anyone: frozenset[str], signed_in: frozenset[str]) -> list[Row]:
 # -- an account's host -----------------------------------------------------------------------------
 
 
+def rest(slug: str) -> list[Row]:
+    """Return the rows of one product's REST API."""
+    at = f"/api/{slug}/v1"
+    member = f"{at}/members/<uuid:member_id>"
+    place = f"{member}/memberships/<uuid:membership_id>"
+    reads = [
+        f"{at}/organizations",
+        f"{at}/organizations/<uuid:organization_id>",
+        f"{at}/teams",
+        f"{at}/teams/<uuid:team_id>",
+        f"{at}/members",
+        member,
+        f"{member}/memberships",
+        f"{at}/invitations",
+        f"{at}/invitations/<uuid:invitation_id>",
+    ]
+    posts = [
+        f"{at}/organizations",
+        f"{at}/organizations/<uuid:organization_id>/archive",
+        f"{at}/organizations/<uuid:organization_id>/restore",
+        f"{at}/teams",
+        f"{at}/teams/<uuid:team_id>/archive",
+        f"{at}/teams/<uuid:team_id>/restore",
+        f"{at}/members",
+        f"{at}/members/bulk",
+        f"{at}/members/bulk/archive",
+        f"{at}/members/bulk/place",
+        f"{member}/archive",
+        f"{member}/restore",
+        f"{member}/memberships",
+        f"{place}/primary",
+        f"{at}/invitations",
+        f"{at}/invitations/<uuid:invitation_id>/resend",
+        f"{at}/invitations/<uuid:invitation_id>/revoke",
+    ]
+    patches = [reads[1], reads[3], member]
+    return [
+        *(row for path in reads for row in get(path, ADMINS, "403", "401")),
+        *(row for path in posts for row in post(path, ADMINS, "403", "401")),
+        *(Row(path, "PATCH", ADMINS, "403", "401") for path in patches),
+        Row(place, "DELETE", ADMINS, "403", "401"),
+    ]
+
+
 def product(slug: str) -> list[Row]:
     """Return the rows of one product's pages."""
     at = f"/{slug}"
@@ -141,6 +185,7 @@ def product(slug: str) -> list[Row]:
         *post(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/remove/", BRANCH_ADMINS),
         # Ada has no seat.
         *post(f"/api{at}/v1/session-token", MEMBERS, "403", "401"),
+        *rest(slug),
     ]
     for node, who, who_above in (
         ("organization", ORGANIZATION_ADMINS, ADMINS),

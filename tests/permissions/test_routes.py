@@ -113,7 +113,7 @@ def test_our_views_take_no_method_without_a_row(
     ours = {route.path for route in routes_of(f"cockpit.urls_{host}") if route.is_ours}
     wrong = []
     for path in sorted(ours - ANY_METHOD):
-        for method in ("GET", "POST", "PUT"):
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             row = Row(path, method, frozenset())
             if (path, method) not in known:
                 word = outcome(client, row, address(row, things_of_sam), {})

@@ -33,6 +33,7 @@ token = extend_schema(
         400: OAuthErrorOutput,
         401: OAuthErrorOutput,
         403: OAuthErrorOutput,
+        429: OAuthErrorOutput,
     },
     examples=[
         OpenApiExample(

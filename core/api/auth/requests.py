@@ -55,6 +55,15 @@ def parameters_of(form: QueryDict) -> Parameters:
     return Parameters(values)
 
 
+def client_id_in(request: Request, parameters: Parameters) -> str:
+    """Return whom a request says it comes from, whether or not that is true; empty if nobody."""
+    try:
+        basic = _basic_of(request.headers.get("Authorization"))
+    except InvalidClient:
+        return ""
+    return basic[0] if basic is not None else parameters.get("client_id") or ""
+
+
 def client_of(request: Request, parameters: Parameters) -> AppWithSecret:
     """Return the client that authenticates by HTTP Basic or by parameters of the body.
 

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.api import problems
+from core.api import problems, throttling
 from core.api.auth import documents, grants
-from core.api.auth.requests import Parameters, client_of, parameters_of
+from core.api.auth.requests import Parameters, client_id_in, client_of, parameters_of
 from core.api.auth.serializers import SessionTokenInput
 from core.api.authentication import SessionAuthentication
 from core.api.parsers import SafeFormParser
@@ -20,10 +20,16 @@ from core.hierarchy.product import product_named
 from core.hierarchy.seats import seat_of_user
 from core.identity.models import User
 from core.tenancy.policy import policy_version
-from core.tokens.errors import InvalidRequest, OAuthError, UnsupportedGrantType
+from core.tokens.errors import (
+    InvalidClient,
+    InvalidRequest,
+    OAuthError,
+    UnsupportedGrantType,
+)
 from core.tokens.issuing import gateway_audience, issue_user_token, issuer
 from core.tokens.keyring import key_ring
 from core.tokens.scopes import GATEWAY
+from core.tokens.services import AppWithSecret
 
 # RFC 6749, section 5.1: nobody on the way may keep a token.
 _NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -33,7 +39,11 @@ _LARGEST_FORM = 64 * 1024
 def handle_as_oauth(error: Exception, context: Mapping[str, Any]) -> Response:
     """Answer every error of the token endpoint in OAuth's own shape."""
     response = problems.handle(error, context)
-    code = error.code if isinstance(error, OAuthError) else "invalid_request"
+    code = "invalid_request"
+    if isinstance(error, OAuthError):
+        code = error.code
+    elif response.status_code == 429:
+        code = "temporarily_unavailable"
     response.data = {
         "error": "server_error" if response.status_code >= 500 else code,
         "error_description": _plain(str(response.data["detail"])),
@@ -82,7 +92,7 @@ class TokenView(APIView):
         return handle_as_oauth
 
     def _answer(self, grant: str, request: Request, parameters: Parameters) -> dict[str, Any]:
-        account, client = request.account, client_of(request, parameters)  # type: ignore[attr-defined]
+        account, client = request.account, _client_of(request, parameters)  # type: ignore[attr-defined]
         if grant == grants.CLIENT_CREDENTIALS:
             token = grants.service_token(account=account, client=client, parameters=parameters)
             kind = {}
@@ -154,6 +164,23 @@ class SessionTokenView(APIView):
             "gateway_url": settings.GATEWAY_URL,
         }
         return Response(body, headers=_NOT_KEPT)
+
+
+def _client_of(request: Request, parameters: Parameters) -> AppWithSecret:
+    """Return who authenticates, unless too many wrong secrets came from there already.
+
+    Counted by address, so that nobody can lock a client out by guessing its secret elsewhere.
+    """
+    address = throttling.address_of(request)
+    one = f"{address} {client_id_in(request, parameters)}"
+    throttling.check(throttling.WRONG_SECRETS, one)
+    throttling.check(throttling.WRONG_SECRETS_OF_ADDRESS, address)
+    try:
+        return client_of(request, parameters)
+    except InvalidClient:
+        throttling.count(throttling.WRONG_SECRETS, one)
+        throttling.count(throttling.WRONG_SECRETS_OF_ADDRESS, address)
+        raise
 
 
 def _length_of(request: Request) -> int:

@@ -1,0 +1,1 @@
+"""Organizations, teams, members and invitations over REST, once for both products."""

@@ -1,0 +1,176 @@
+"""The resource `teams`."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api.documents import (
+    ETAG,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    Operation,
+    documented,
+    page_example,
+    page_output,
+)
+from core.api.hierarchy.base import (
+    HierarchyViewSet,
+    NamedOutput,
+    NameInput,
+    NodeQuery,
+    ReasonInput,
+)
+from core.api.pagination import page_of
+from core.api.serializers import Input, StateField
+from core.hierarchy import reach, states
+from core.hierarchy.services import nodes
+
+
+class TeamInput(NameInput):
+    """A new team."""
+
+    organization = serializers.UUIDField(help_text="Its organization's id.")
+
+
+class TeamQuery(NodeQuery):
+    """Filters of teams."""
+
+    organization = serializers.UUIDField(required=False, help_text="Of this organization only.")
+
+
+class TeamOutput(serializers.Serializer[Any]):
+    """A team of an organization."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    organization = NamedOutput()
+    state = StateField(states.node_state, choices=states.NODE_STATES)
+    created_at = serializers.DateTimeField()
+    archived_at = serializers.DateTimeField(allow_null=True)
+
+
+_ORGANIZATION = {"id": "0198a7c2-5f5e-7cc1-9d53-6f1c2f3a4b5c", "name": "Marketing"}
+EXAMPLE = {
+    "id": "0198a7c3-1b2c-7d3e-8f40-516273849506",
+    "name": "Content",
+    "organization": _ORGANIZATION,
+    "state": "active",
+    "created_at": "2026-11-02T09:31:00Z",
+    "archived_at": None,
+}
+_TAG = "Teams"
+_ONE: dict[str, Any] = {"output": TeamOutput, "example": EXAMPLE, "tag": _TAG}
+_CHANGE: dict[str, Any] = {**_ONE, "parameters": (ETAG, IF_MATCH), "refusals": (404,)}
+
+
+class TeamViewSet(HierarchyViewSet):
+    """Teams of a product, the second level of its hierarchy."""
+
+    output_class = TeamOutput
+    input_classes = {
+        "create": TeamInput,
+        "partial_update": NameInput,
+        "archive": ReasonInput,
+        "restore": Input,
+    }
+    query_classes = {"list": TeamQuery}
+
+    @documented(
+        Operation(
+            "listTeams",
+            "List teams",
+            _TAG,
+            page_example(EXAMPLE),
+            output=page_output("TeamPage", TeamOutput),
+            query=TeamQuery,
+        ),
+        method="GET",
+    )
+    def list(self, request: Request) -> Response:
+        """Return the teams that the caller administers, the oldest first."""
+        query = self.query
+        rows = states.nodes_in_state(reach.teams_within(self.product, self.scope), query["state"])
+        if "organization" in query:
+            rows = rows.filter(organization=query["organization"])
+        rows = reach.named(rows, query.get("q", ""), "name")
+        return self.many(page_of(rows, limit=query["limit"], cursor=query.get("cursor")))
+
+    @documented(
+        Operation(
+            "createTeam",
+            "Create a team",
+            body=TeamInput,
+            sent={"organization": _ORGANIZATION["id"], "name": "Content"},
+            status=201,
+            parameters=(ETAG,),
+            **_ONE,
+        ),
+        method="POST",
+    )
+    def create(self, request: Request) -> Response:
+        """Create a team without members and without credits."""
+        given = self.input
+        organization = self.organization_in_body(given["organization"])
+        team = nodes.create_team(
+            product=self.product, organization=organization, name=given["name"], actor=self.actor
+        )
+        return self.one(team, status=201)
+
+    @documented(
+        Operation(
+            "getTeam",
+            "Read a team",
+            parameters=(ETAG, IF_NONE_MATCH),
+            refusals=(404,),
+            **_ONE,
+        ),
+        method="GET",
+    )
+    def retrieve(self, request: Request, team_id: UUID) -> Response:
+        """Return one team."""
+        return self.one(self._find(team_id))
+
+    @documented(
+        Operation(
+            "renameTeam", "Rename a team", body=NameInput, sent={"name": "Stories"}, **_CHANGE
+        ),
+        method="PATCH",
+    )
+    def partial_update(self, request: Request, team_id: UUID) -> Response:
+        """Give a team another name."""
+        with self.changing(lambda: self._find(team_id)) as team:
+            self.require_whole(team)
+            nodes.rename_node(product=self.product, node=team, actor=self.actor, **self.input)
+        return self.one(team)
+
+    @documented(
+        Operation(
+            "archiveTeam",
+            "Archive a team",
+            body=ReasonInput,
+            sent={"reason": "The project has ended."},
+            **_CHANGE,
+        ),
+        method="POST",
+    )
+    def archive(self, request: Request, team_id: UUID) -> Response:
+        """Archive a team that has no members any more."""
+        with self.changing(lambda: self._find(team_id)) as team:
+            self.require_whole(team)
+            nodes.archive_node(product=self.product, node=team, actor=self.actor, **self.input)
+        return self.one(team)
+
+    @documented(Operation("restoreTeam", "Restore a team", **_CHANGE), method="POST")
+    def restore(self, request: Request, team_id: UUID) -> Response:
+        """Bring an archived team back."""
+        _ = self.input
+        with self.changing(lambda: self._find(team_id)) as team:
+            self.require_whole(team)
+            nodes.restore_node(product=self.product, node=team, actor=self.actor)
+        return self.one(team)
+
+    def _find(self, team_id: UUID) -> Any:
+        return reach.found(reach.teams_within(self.product, self.scope), team_id)
