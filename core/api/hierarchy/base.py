@@ -1,6 +1,5 @@
 """What the resources of the hierarchy share."""
 
-from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 

@@ -15,7 +15,7 @@ class Rest:
         self.client = client
         self.at = f"/api/{product.slug}/v1"
 
-    def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
+    def get(self, path: str, query: dict[str, Any] | None = None, /, **headers: str) -> Any:
         return self.client.get(f"{self.at}/{path}", query, headers=headers)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:

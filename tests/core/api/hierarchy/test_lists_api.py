@@ -15,7 +15,6 @@ from tenants.models import Account
 from tests.cast import TESTS
 from tests.core.api.rest import Rest, faults, refused
 
-
 OTHER_KIND = base64.urlsafe_b64encode(b"\x02" + bytes(16)).decode()
 
 
