@@ -89,6 +89,13 @@ _SETTINGS_GROUP = (
             "{product}.manage_clients",
             "oauth secret alchemi",
         ),
+        Entry(
+            "API reference",
+            "api",
+            "/api/docs/{product}-v1/",
+            "{product}.manage_clients",
+            "rest openapi swagger documentation",
+        ),
         Entry("Audit log", "history", "/{product}/audit/", "{product}.view_audit", "changes"),
         Entry(
             "Account admins", "admin_panel_settings", "/admins/", "account.manage_admins", "roles"

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("core.ui.identity.urls")),
     path("api/auth/v1/", include("core.api.auth.urls")),
     path("", include("superadmin.urls")),
+    path("", include("core.ui.reference.urls")),
     path("api/", include("core.api.urls")),
     path("", super_site.urls),
 ]

@@ -49,10 +49,10 @@ class IdempotencyKeyInvalid(Problem):
     title = "The Idempotency-Key is not valid"
 
 
-class IdempotencyMismatch(InvalidInput):
+class IdempotencyKeyReused(InvalidInput):
     """The key was used for another request within the last day. Send a new one."""
 
-    code = "idempotency_mismatch"
+    code = "idempotency_key_reused"
     title = "The key was used for something else"
 
 
@@ -101,7 +101,7 @@ def run_once(
     `handler` answers its own errors; what it changed is undone where its answer is an error.
 
     Raises:
-        IdempotencyMismatch: the key was used for another request.
+        IdempotencyKeyReused: the key was used for another request.
         StillRunning: the first call has not ended yet.
     """
     claimed = _claim(principal=principal, key=key, fingerprint=fingerprint)
@@ -155,7 +155,7 @@ def _answer_of(row: StoredAnswer, *, fingerprint: str, attempt: UUID) -> Claim |
     """Return what a known key leads to: its answer, or its claim if nobody holds it any more."""
     is_expired = row.created_at < now() - KEPT
     if not is_expired and row.fingerprint != fingerprint:
-        raise IdempotencyMismatch("This Idempotency-Key was used for another request.")
+        raise IdempotencyKeyReused("This Idempotency-Key was used for another request.")
     if not is_expired and row.status is not None:
         return _replayed(row)
     held_until = row.claimed_at + timedelta(seconds=CLAIM_SECONDS)

@@ -55,6 +55,8 @@ def things_in(account: Account, llm: Llm) -> Things:
             "slug": account.slug,
             "llm_id": llm.pk,
             "product": "copilot",
+            "code": "not-found",
+            "name": "copilot-v1",
         }
     return found
 

@@ -96,6 +96,8 @@ def identity(anyone: frozenset[str], signed_in: frozenset[str]) -> list[Row]:
         # Asks for the secret of a client, whoever is signed in.
         *post("/api/auth/v1/token", anyone),
         *get("/api/", NO_ONE, "404", "404"),
+        *get("/problems/", anyone),
+        *get("/problems/<slug:code>", anyone),
         # Parts of Django's admin that come with a site.
         *get("/jsi18n/", signed_in),
         *get("/search/", signed_in),
@@ -221,6 +223,10 @@ ACCOUNT_ROWS = [
     *post("/notifications/mail/", SIGNED_IN),
     *post("/notifications/<uuid:notification_id>/read/", frozenset({"mia"}), "404"),
     *post("/notifications/<uuid:notification_id>/open/", frozenset({"mia"}), "404"),
+    *get("/api/docs/", SIGNED_IN),
+    *get("/api/docs/<slug:name>/", SIGNED_IN),
+    *get("/api/docs/<slug:name>.yaml", ANYONE),
+    *get("/api/docs/<slug:name>.json", ANYONE),
     *both("/admins/", ADMINS),
     *post("/admins/<uuid:assignment_id>/remove/", ADMINS),
     *product("copilot"),
