@@ -22,6 +22,9 @@ _LLM = "llms/<uuid:llm_id>/"
 urlpatterns = [
     path("", overview.overview_page, name="overview"),
     path("audit/", audit.platform_audit, name="audit"),
+    path("audit/export.csv", audit.platform_audit_csv, name="audit-csv"),
+    path("audit/export.jsonl", audit.platform_audit_jsonl, name="audit-jsonl"),
+    path("audit/kinds/", audit.platform_audit_kinds, name="audit-kinds"),
     # A new account, before the short names: "new" cannot be one of them.
     path("accounts/new/", new_account.new_account, name="account-new"),
     path("accounts/new/slug/", new_account.check_slug, name="account-new-slug"),

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -67,6 +68,9 @@ USE_THOUSAND_SEPARATOR = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "staticfiles"
+# Else WhiteNoise warns of it at every start, until something is collected.
+with suppress(OSError):
+    STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = (ROOT / "static",)
 # On one machine static files are served from where they are; production collects them first.
 WHITENOISE_USE_FINDERS = IS_LOCAL

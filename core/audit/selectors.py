@@ -123,15 +123,19 @@ def recent_people(product: str = "", *, within: Collection[UUID] | None = None) 
     return sorted(people, key=lambda person: person.label.casefold())
 
 
-def label_of_actor(actor_id: str) -> str:
-    """Return what an actor was called last, or the id of one that left no entry."""
-    rows = AuditEntry.objects.filter(actor_id=actor_id).order_by("-id")
+def label_of_actor(
+    actor_id: str, *, product: str = "", within: Collection[UUID] | None = None
+) -> str:
+    """Return what an actor was called last, or the id where one may read no entry of theirs."""
+    rows = _recent(product, within).filter(actor_id=actor_id)
     return rows.values_list("actor_label", flat=True).first() or actor_id
 
 
-def label_of_target(target_id: str) -> str:
-    """Return what a target was called last, or the id of one without entries."""
-    rows = AuditEntry.objects.filter(target_id=target_id).order_by("-id")
+def label_of_target(
+    target_id: str, *, product: str = "", within: Collection[UUID] | None = None
+) -> str:
+    """Return what a target was called last, or the id where one may read no entry about it."""
+    rows = _recent(product, within).filter(target_id=target_id)
     return rows.values_list("target_label", flat=True).first() or target_id
 
 

@@ -12,7 +12,13 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.forms import BaseForm
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+)
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
@@ -24,7 +30,7 @@ from core.tenancy.context import in_account_schema
 from core.ui.forms import add_problem
 from core.ui.sites import account_site, super_site
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def page(*, permission: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[View], View]:
@@ -38,7 +44,7 @@ def page(*, permission: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[V
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             refusal = _refusal(request, permission, methods)
             response = refusal or _answer(view, request, *args, **kwargs)
             # Nothing of an account stays on a shared machine after somebody has signed out.
@@ -134,7 +140,7 @@ def _refusal(request: HttpRequest, permission: str, methods: Sequence[str]) -> H
     return None
 
 
-def _answer(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+def _answer(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
     try:
         return view(request, *args, **kwargs)
     except NotFound as problem:

@@ -20,3 +20,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {item}" for name, item in value.items())
     return value
+
+
+@register.filter
+def kind(name: str) -> str:
+    """A kind of actor or target in words: `client_app` is "client app"."""
+    return name.replace("_", " ").replace("llm", "LLM")
