@@ -12,13 +12,15 @@ _VERSION_7 = 0x7 << 76 | 0x2 << 62
 
 
 def uuid7() -> UUID:
-    """Return a UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (2**48 - 1)) << 80 | random
-    value = value & ~(0xF << 76) | (0x7 << 76)
-    value = value & ~(0x3 << 62) | (0x2 << 62)
-    return UUID(int=value)
+    """Return a UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, 12 of what is left, random.
+
+    The 12 bits tell ids apart that one process makes in the same millisecond, in their order.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") >> 2
+    value = (milliseconds & (2**48 - 1)) << 80 | fraction << 64 | random
+    return UUID(int=value | _VERSION_7)
 
 
 def first_uuid7(moment: datetime) -> UUID:

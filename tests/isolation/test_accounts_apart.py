@@ -89,9 +89,9 @@ def test_no_page_shows_anything_of_another_account(
     ada_client = client_for(ada, acme)
     shown, seen_by_ada = [], set()
     for row in PAGES:
-        body = eve_client.get(address(row, ours), follow=True).content.decode(errors="replace")
+        body = eve_client.get(address(row, ours), follow=True).getvalue().decode(errors="replace")
         shown += [f"{row.path} shows {canary}" for canary in canaries if canary in body]
-        body = ada_client.get(address(row, theirs), follow=True).content.decode(errors="replace")
+        body = ada_client.get(address(row, theirs), follow=True).getvalue().decode(errors="replace")
         seen_by_ada |= {canary for canary in canaries if canary in body}
 
     assert shown == []
