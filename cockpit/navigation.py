@@ -116,6 +116,14 @@ _SUPER_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 below="/accounts/",
             ),
             Entry("New account", "domain_add", "/accounts/new/", "platform.manage_accounts"),
+            Entry(
+                "Overflow statements",
+                "receipt_long",
+                "/tenants/statementsummary/",
+                "platform.manage_credits",
+                "billing invoices",
+                below="/statements/",
+            ),
         ),
     ),
     (

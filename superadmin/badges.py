@@ -7,12 +7,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from tenants.credentials import CredentialState
-from tenants.models import Account, AccountState
+from tenants.models import Account, AccountState, StatementState
 
 _STATES = {
     AccountState.ACTIVE: ("success", "check_circle"),
     AccountState.SUSPENDED: ("warning", "pause_circle"),
     AccountState.ARCHIVED: ("", "archive"),
+}
+
+_STATEMENTS = {
+    StatementState.OPEN: ("warning", "pending"),
+    StatementState.INVOICED: ("info", "receipt"),
+    StatementState.SETTLED: ("success", "task_alt"),
 }
 
 
@@ -53,6 +59,12 @@ def state_badge(account: Account) -> SafeString:
     """Return the state of an account."""
     tone, icon = _STATES[AccountState(account.state)]
     return badge(account.get_state_display(), tone, icon)
+
+
+def statement_badge(state: str) -> SafeString:
+    """Return how far a statement is."""
+    tone, icon = _STATEMENTS[StatementState(state)]
+    return badge(StatementState(state).label, tone, icon)
 
 
 def credential_badge(state: CredentialState | None) -> SafeString:

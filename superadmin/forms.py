@@ -1,6 +1,5 @@
 """Forms of the super admin's pages. They check shapes; what may be is decided by the services."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from core.kit.ids import uuid7
 from core.ui.forms import CockpitForm, CreditsField
-from tenants.models import Account, Llm, LlmKind, Period
-from tenants.rules import SLUG_LENGTH, is_credit_factor, time_zones
-from tenants.selectors import slug_fault
+from tenants.models import LlmKind
+from tenants.rules import time_zones
 from tenants.services.llms import PRICE_FIELDS
 
 PRODUCTS = (("copilot", "Copilot"), ("console", "Console"))
@@ -46,7 +44,8 @@ class NamedForm(CockpitForm):
         super().__init__(*args, **kwargs)
 
 
-def _number(label: Any, *, step: str = "any", **options: Any) -> forms.DecimalField:
+def number_field(label: Any, *, step: str = "any", **options: Any) -> forms.DecimalField:
+    """Return the field of a number that is not negative."""
     return forms.DecimalField(
         label=label,
         max_digits=14,
@@ -57,104 +56,13 @@ def _number(label: Any, *, step: str = "any", **options: Any) -> forms.DecimalFi
     )
 
 
-def _grouped_time_zones() -> list[Any]:
+def grouped_time_zones() -> list[Any]:
+    """Return the choices of a time zone, by continent."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for name in time_zones():
         area, _separator, place = name.partition("/")
         groups.setdefault(area, []).append((name, place.replace("_", " ") or name))
     return [("UTC", "UTC"), *((area, rows) for area, rows in groups.items() if area != "UTC")]
-
-
-class NewAccountForm(CockpitForm):
-    """All that a new account needs, in the order in which the page asks for it."""
-
-    # Chosen before the account exists, so that the same form sent twice creates one account.
-    account_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid7)
-    name = forms.CharField(
-        label=_("Company name"),
-        max_length=120,
-        widget=forms.TextInput(
-            attrs={"placeholder": "Northwind Traders", "autocomplete": "off", "autofocus": True}
-        ),
-    )
-    slug = forms.CharField(
-        label=_("Short name"),
-        max_length=SLUG_LENGTH,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-    time_zone = forms.ChoiceField(
-        label=_("Time zone"),
-        choices=_grouped_time_zones,
-        initial="UTC",
-        help_text=_("Days, months and caps of the company begin in it."),
-    )
-    credit_factor = _number(
-        _("Credit factor"),
-        initial=Decimal(100),
-        help_text=_("Credits for one US dollar of provider cost, in both products."),
-    )
-    llms = forms.ModelMultipleChoiceField(
-        label=_("LLMs"), queryset=Llm.objects.filter(retired_at=None), required=False
-    )
-    email = forms.EmailField(
-        label=_("E-mail"),
-        max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "off", "placeholder": "ada@company.com"}),
-    )
-    admin_name = forms.CharField(
-        label=_("Name"),
-        max_length=150,
-        required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Ada Lovelace"}),
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for product, _title in PRODUCTS:
-            for name, field in _terms_fields().items():
-                self.fields[f"{product}_{name}"] = field
-
-    def clean_slug(self) -> str:
-        """Say that a short name is taken together with all else that is wrong."""
-        slug = str(self.cleaned_data["slug"])
-        fault = slug_fault(slug)
-        # The account of this very form has the name once it is created; the page says so.
-        if (
-            fault
-            and not Account.objects.filter(
-                pk=self.cleaned_data.get("account_id"), slug=slug
-            ).exists()
-        ):
-            raise forms.ValidationError(fault, code="slug")
-        return slug
-
-    def clean_credit_factor(self) -> Decimal:
-        """Say that a factor cannot be together with all else that is wrong."""
-        factor = Decimal(self.cleaned_data["credit_factor"])
-        if not is_credit_factor(factor):
-            raise forms.ValidationError(
-                _("Enter a positive number below one million."), code="credit_factor"
-            )
-        return factor
-
-    def products(self) -> Iterator[tuple[str, list[Any]]]:
-        """Yield each product's title with its three fields; for the template."""
-        for product, title in PRODUCTS:
-            yield title, [self[f"{product}_{name}"] for name in ("grant", "overflow", "period")]
-
-
-def _terms_fields() -> dict[str, forms.Field]:
-    return {
-        "grant": CreditsField(
-            label=_("Credits"), required=False, initial="0", help_text=_("Granted at once.")
-        ),
-        "overflow": CreditsField(
-            label=_("Overflow limit"), required=False, initial="0", help_text=_("Billed later.")
-        ),
-        "period": forms.ChoiceField(
-            label=_("Renewal"), choices=Period.choices, initial=Period.MONTH
-        ),
-    }
 
 
 class RenameForm(NamedForm):
@@ -177,19 +85,8 @@ class ReasonForm(NamedForm):
 class FactorForm(NamedForm):
     """A new version of an account's credit factor."""
 
-    factor = _number(_("Credits for one US dollar"))
+    factor = number_field(_("Credits for one US dollar"))
     reason = forms.CharField(label=_("Reason"), max_length=500, required=False)
-
-
-class TermsForm(NamedForm):
-    """What an account gets for one product."""
-
-    grant = CreditsField(label=_("Credits per cycle"))
-    period = forms.ChoiceField(label=_("Renewal"), choices=Period.choices)
-    overflow_limit = CreditsField(
-        label=_("Overflow limit"),
-        help_text=_("Counts at once. Drawn only when all else is empty; billed later."),
-    )
 
 
 class CreditsForm(NamedForm):
@@ -216,15 +113,15 @@ class PersonForm(NamedForm):
 class PriceForm(NamedForm):
     """A price row: US dollars per million tokens, for an image, for a request."""
 
-    input_usd = _number(_("Input"), required=False)
-    output_usd = _number(_("Output"), required=False)
-    cache_read_usd = _number(_("Input read from cache"), required=False)
-    cache_write_usd = _number(_("Input written to cache"), required=False)
-    reasoning_usd = _number(_("Reasoning"), required=False)
-    audio_input_usd = _number(_("Audio input"), required=False)
-    audio_output_usd = _number(_("Audio output"), required=False)
-    image_each_usd = _number(_("One image"), required=False)
-    request_usd = _number(_("One request"), required=False)
+    input_usd = number_field(_("Input"), required=False)
+    output_usd = number_field(_("Output"), required=False)
+    cache_read_usd = number_field(_("Input read from cache"), required=False)
+    cache_write_usd = number_field(_("Input written to cache"), required=False)
+    reasoning_usd = number_field(_("Reasoning"), required=False)
+    audio_input_usd = number_field(_("Audio input"), required=False)
+    audio_output_usd = number_field(_("Audio output"), required=False)
+    image_each_usd = number_field(_("One image"), required=False)
+    request_usd = number_field(_("One request"), required=False)
 
     def prices(self) -> dict[str, Decimal]:
         """Return the prices that were named; a blank one costs nothing."""

@@ -7,17 +7,20 @@ from superadmin.pages import (
     account_credits,
     account_detail,
     account_llms,
+    account_plans,
     audit,
     llm_detail,
     new_account,
     new_llm,
     overview,
+    statements,
     super_admins,
 )
 
 app_name = "platform"
 _ACCOUNT = "accounts/<slug:slug>/"
 _LLM = "llms/<uuid:llm_id>/"
+_STATEMENT = "statements/<uuid:statement_id>/"
 
 urlpatterns = [
     path("", overview.overview_page, name="overview"),
@@ -37,8 +40,11 @@ urlpatterns = [
     path(f"{_ACCOUNT}audit/", account_detail.audit_of_account, name="account-audit"),
     path(f"{_ACCOUNT}credits/", account_credits.credits_page, name="account-credits"),
     path(f"{_ACCOUNT}credits/factor/", account_credits.set_factor, name="account-factor"),
-    path(f"{_ACCOUNT}credits/<slug:product>/terms/", account_credits.set_terms,
+    path(f"{_ACCOUNT}credits/time-zone/", account_plans.set_time_zone, name="account-time-zone"),
+    path(f"{_ACCOUNT}credits/<slug:product>/terms/", account_plans.set_terms,
          name="account-terms"),
+    path(f"{_ACCOUNT}credits/<slug:product>/terms/preview/", account_plans.preview_terms,
+         name="account-terms-preview"),
     path(f"{_ACCOUNT}credits/<slug:product>/top-up/", account_credits.top_up,
          name="account-top-up"),
     path(f"{_ACCOUNT}credits/<slug:product>/take-back/", account_credits.take_back,
@@ -60,6 +66,12 @@ urlpatterns = [
     path(f"{_LLM}credential/remove/", llm_detail.remove_credential, name="llm-credential-remove"),
     path(f"{_LLM}retire/", llm_detail.retire, name="llm-retire"),
     path(f"{_LLM}restore/", llm_detail.restore, name="llm-restore"),
+    path("statements/export.csv", statements.export, name="statements-export"),
+    path(_STATEMENT, statements.statement_page, name="statement"),
+    path(f"{_STATEMENT}invoice/", statements.invoice, name="statement-invoice"),
+    path(f"{_STATEMENT}settle/", statements.settle, name="statement-settle"),
+    path(f"{_STATEMENT}statement.csv", statements.as_csv, name="statement-csv"),
+    path(f"{_STATEMENT}statement.pdf", statements.as_pdf, name="statement-pdf"),
     path("super-admins/<uuid:user_id>/", super_admins.person, name="super-admin"),
     path("super-admins/new/", super_admins.add, name="super-admin-new"),
     path("super-admins/<uuid:user_id>/deactivate/", super_admins.deactivate,

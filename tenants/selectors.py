@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db.models import Count, Max, Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from core.credits.models import Balance, CycleState, UsageEvent, WalletKind
+from core.credits.cycle_figures import CycleFigures, cycles_of
+from core.credits.models import Balance, Book, CycleState, UsageEvent, WalletKind
 from core.hierarchy.product import Product
 from core.identity.models import Role, RoleAssignment
 from core.kit.problems import NotFound
@@ -37,6 +38,7 @@ class Standing:
     cycle_number: int
     cycle_starts_at: datetime
     cycle_ends_at: datetime | None
+    plan_version: int
     granted: int
     used: int
     reserved: int
@@ -133,8 +135,21 @@ def factor_history(account: Account) -> list[CreditFactor]:
 
 
 def credit_terms_of(account: Account) -> dict[str, CreditTerms]:
-    """Return the credit terms by product."""
-    return {row.product: row for row in CreditTerms.objects.filter(account=account)}
+    """Return the latest credit terms by product."""
+    rows = CreditTerms.objects.filter(account=account).order_by("product", "-version")
+    return {row.product: row for row in rows.distinct("product")}
+
+
+def terms_history(account: Account, product: str) -> list[CreditTerms]:
+    """Return every version of the terms of a product, the latest first."""
+    return list(CreditTerms.objects.filter(account=account, product=product).order_by("-version"))
+
+
+def cycles_of_account(account: Account, product: str) -> list[CycleFigures]:
+    """Return the latest cycles of a product from the account's own ledger, the newest first."""
+    with in_account(account):
+        book = Book.objects.filter(product=product).first()
+        return cycles_of(book) if book else []
 
 
 def offered_llms(account_id: Any, product: str) -> list[Llm]:
@@ -225,7 +240,9 @@ def standing_of(account: Account, product: Product) -> Standing | None:
         balances = Balance.objects.filter(
             cycle__state=CycleState.OPEN, cycle__book__product=product.slug
         )
-        cycle = balances.values("cycle__number", "cycle__starts_at", "cycle__ends_at").first()
+        cycle = balances.values(
+            "cycle__number", "cycle__starts_at", "cycle__ends_at", "cycle__plan_version"
+        ).first()
         if cycle is None:
             return None
         sums = balances.aggregate(**_SUMS)
@@ -234,6 +251,7 @@ def standing_of(account: Account, product: Product) -> Standing | None:
             cycle_number=cycle["cycle__number"],
             cycle_starts_at=cycle["cycle__starts_at"],
             cycle_ends_at=cycle["cycle__ends_at"],
+            plan_version=cycle["cycle__plan_version"],
             granted=sums["all_granted"],
             used=sums["all_used"],
             reserved=sums["all_reserved"],

@@ -3,7 +3,7 @@
 from core.tenancy.context import current_schema, in_public
 from core.tenancy.jobs import account_id_of_schema, account_job, fan_out, platform_job
 from tenants.models import Account
-from tenants.services import anchors, figures
+from tenants.services import anchors, figures, statements
 
 
 @account_job(name="tenants.push_figures")
@@ -13,6 +13,7 @@ def push_figures() -> None:
     with in_public():
         account = Account.objects.get(pk=account_id)
     figures.push_figures(account=account)
+    statements.push_statements(account=account)
 
 
 @platform_job(name="platform.anchor_audit")

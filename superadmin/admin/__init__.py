@@ -1,5 +1,5 @@
 """Lists of the super admin, one file a noun."""
 
-from superadmin.admin import accounts, llms, people
+from superadmin.admin import accounts, llms, people, statements
 
-__all__ = ("accounts", "llms", "people")
+__all__ = ("accounts", "llms", "people", "statements")

@@ -12,19 +12,27 @@ from core.kit.money import format_credits
 from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors
-from superadmin.forms import CreditsForm, FactorForm, TermsForm
+from superadmin.forms import CreditsForm, FactorForm
 from superadmin.pages.account import back_to, render_account
-from tenants.models import Account, CreditTerms, Period
-from tenants.selectors import account_named, credit_terms_of, factor_history, standing_of
+from superadmin.plan_forms import TermsForm, TimeZoneForm, initial_of
+from tenants.models import Account, CreditTerms
+from tenants.selectors import (
+    account_named,
+    credit_terms_of,
+    cycles_of_account,
+    factor_history,
+    standing_of,
+    terms_history,
+)
 from tenants.services import credits as services
 
-_TAB = "account-credits"
+CREDITS_TAB = "account-credits"
 
 
 @page(permission="platform.manage_credits")
 def credits_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what an account gets and what it has."""
-    return _credits(request, account_named(slug))
+    return show_credits(request, account_named(slug))
 
 
 @page(permission="platform.manage_credits", methods=("POST",))
@@ -40,31 +48,8 @@ def set_factor(request: HttpRequest, slug: str) -> HttpResponse:
             messages.success(
                 request, _("Version %(version)s of the factor counts.") % {"version": row.version}
             )
-            return back_to(account, _TAB)
-    return _credits(request, account, factor=form)
-
-
-@page(permission="platform.manage_credits", methods=("POST",))
-def set_terms(request: HttpRequest, slug: str, product: str) -> HttpResponse:
-    """Set what an account gets for a product."""
-    account, of = account_named(slug), _product(product)
-    form = TermsForm(request.POST, name=f"terms-{of.slug}")
-    if form.is_valid():
-        values = form.cleaned_data
-        with problems_as_form_errors(form):
-            services.set_credit_terms(
-                account=account,
-                product=of.slug,
-                terms=services.Terms(
-                    grant_microcredits=values["grant"],
-                    overflow_limit_microcredits=values["overflow_limit"],
-                    period=values["period"],
-                ),
-                actor=actor_of(request),
-            )
-            messages.success(request, _("The %(product)s terms are set.") % {"product": of.title})
-            return back_to(account, _TAB)
-    return _credits(request, account, **{f"terms-{of.slug}": form})
+            return back_to(account, CREDITS_TAB)
+    return show_credits(request, account, factor=form)
 
 
 @page(permission="platform.manage_credits", methods=("POST",))
@@ -102,7 +87,7 @@ def _move(
     service: Callable[..., None],
     done: Any,
 ) -> HttpResponse:
-    account, of = account_named(slug), _product(product)
+    account, of = account_named(slug), product_in(product)
     form = CreditsForm(request.POST, name=f"{name}-{of.slug}")
     if form.is_valid():
         values = form.cleaned_data
@@ -117,25 +102,40 @@ def _move(
             )
             moved = {"credits": format_credits(values["amount"]), "product": of.title}
             messages.success(request, done % moved)
-            return back_to(account, _TAB)
-    return _credits(request, account, **{f"{name}-{of.slug}": form})
+            return back_to(account, CREDITS_TAB)
+    return show_credits(request, account, **{f"{name}-{of.slug}": form})
 
 
-def _credits(request: HttpRequest, account: Account, **bound: Any) -> HttpResponse:
+def show_credits(request: HttpRequest, account: Account, **bound: Any) -> HttpResponse:
+    """Render the tab; `bound` are forms that came back with errors, by their names."""
     history = factor_history(account)
     terms = credit_terms_of(account)
     fresh = FactorForm(name="factor", initial={"factor": history[0].factor.normalize()})
+    zone = TimeZoneForm(name="time-zone", initial={"time_zone": account.time_zone})
     return render_account(
         request,
         "superadmin/account/credits.html",
         account,
-        tab=_TAB,
+        tab=CREDITS_TAB,
         status=422 if bound else 200,
         history=history,
         factor=history[0],
         factor_form=bound.get("factor", fresh),
+        zone_form=bound.get("time-zone", zone),
         books=[_book(account, product, terms.get(product.slug), bound) for product in products()],
     )
+
+
+def product_in(slug: str) -> Product:
+    """Return the product that an address names.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = {product.slug: product for product in products()}
+    if slug not in found:
+        raise NotFound(f"There is no product called {slug}.")
+    return found[slug]
 
 
 def _book(
@@ -146,25 +146,10 @@ def _book(
         "product": product,
         "now": standing_of(account, product),
         "terms": terms,
+        "versions": terms_history(account, product.slug),
+        "cycles": cycles_of_account(account, product.slug),
         "terms_form": bound.get(names["terms"])
-        or TermsForm(name=names["terms"], initial=_initial(terms)),
+        or TermsForm(name=names["terms"], initial=initial_of(terms)),
         "top_up_form": bound.get(names["top-up"]) or CreditsForm(name=names["top-up"]),
         "take_back_form": bound.get(names["take-back"]) or CreditsForm(name=names["take-back"]),
     }
-
-
-def _initial(terms: CreditTerms | None) -> dict[str, Any]:
-    if terms is None:
-        return {"grant": 0, "overflow_limit": 0, "period": Period.MONTH}
-    return {
-        "grant": terms.grant_microcredits,
-        "overflow_limit": terms.overflow_limit_microcredits,
-        "period": terms.period,
-    }
-
-
-def _product(slug: str) -> Product:
-    found = {product.slug: product for product in products()}
-    if slug not in found:
-        raise NotFound(f"There is no product called {slug}.")
-    return found[slug]

@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 from core.kit.problems import Problem
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, render_page
-from superadmin.forms import PRODUCTS, NewAccountForm
+from superadmin.forms import PRODUCTS
+from superadmin.new_account_form import NewAccountForm
 from superadmin.pages.account import back_to
 from superadmin.selectors.catalogue import catalogue_rows
 from tenants.models import Account
 from tenants.rules import SLUG_LENGTH, free_slug, slug_of
 from tenants.selectors import account_url, domain_of, slug_fault
 from tenants.services.accounts import NewAccount, create_account
-from tenants.services.credits import Terms
 
 _TEMPLATE = "superadmin/account/new.html"
 _PERMISSION = "platform.manage_accounts"
@@ -30,7 +30,7 @@ def new_account(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with problems_as_form_errors(form):
             try:
-                return _created(request, _create(request, form.cleaned_data))
+                return _created(request, _create(request, form))
             except Problem:
                 existing = Account.objects.filter(pk=form.cleaned_data["account_id"]).first()
                 if existing is None:
@@ -96,21 +96,15 @@ def review(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _create(request: HttpRequest, values: dict[str, Any]) -> NewAccount:
+def _create(request: HttpRequest, form: NewAccountForm) -> NewAccount:
+    values = form.cleaned_data
     return create_account(
         account_id=values["account_id"],
         name=values["name"],
         slug=values["slug"],
         time_zone=values["time_zone"],
         credit_factor=values["credit_factor"],
-        terms={
-            product: Terms(
-                grant_microcredits=values[f"{product}_grant"] or 0,
-                overflow_limit_microcredits=values[f"{product}_overflow"] or 0,
-                period=values[f"{product}_period"],
-            )
-            for product, _title in PRODUCTS
-        },
+        terms={product: form.terms(product) for product, _title in PRODUCTS},
         llms=list(values["llms"]),
         admin_email=values["email"],
         admin_name=values["admin_name"],
@@ -165,9 +159,6 @@ def _reviewed(form: NewAccountForm) -> dict[str, Any]:
     values = dict(form.cleaned_data)
     values["llm_count"] = len(values.get("llms") or ())
     values["address"] = domain_of(values["slug"]) if values.get("slug") else ""
-    values["credits"] = [
-        (title, values.get(f"{product}_grant"), values.get(f"{product}_overflow"))
-        for product, title in PRODUCTS
-    ]
+    values["credits"] = [(title, form.terms(product)) for product, title in PRODUCTS]
     values["is_ready"] = is_right
     return {"review": values}

@@ -1,11 +1,13 @@
 """Tables of the public schema."""
 
+from core.credits.models import Period, Rollover, StatementState
 from tenants.models.accounts import Account, AccountState, Domain
 from tenants.models.anchors import AuditAnchor
 from tenants.models.figures import AccountFigure, DailyFigure
 from tenants.models.llms import Llm, LlmKind, LlmOffer, PlatformDeployment, PriceRow
 from tenants.models.signing import SigningKey
-from tenants.models.terms import CreditFactor, CreditTerms, Period
+from tenants.models.statements import StatementSummary
+from tenants.models.terms import CreditFactor, CreditTerms
 
 __all__ = (
     "Account",
@@ -22,5 +24,8 @@ __all__ = (
     "Period",
     "PlatformDeployment",
     "PriceRow",
+    "Rollover",
     "SigningKey",
+    "StatementState",
+    "StatementSummary",
 )

@@ -11,6 +11,8 @@ from django.db import IntegrityError, transaction
 
 from core.audit import verbs
 from core.audit.services import Actor, record
+from core.credits.models import Book
+from core.credits.services import plans
 from core.hierarchy.product import products
 from core.hierarchy.services import nodes
 from core.identity.mail import send_invitation
@@ -37,6 +39,11 @@ ACCOUNT_CREATED = verbs.register(
 )
 ACCOUNT_RENAMED = verbs.register(
     "account.renamed", "{actor} renamed the account {before[name]} to {after[name]}"
+)
+TIME_ZONE_SET = verbs.register(
+    "account.time_zone_set",
+    "{actor} moved {target} from the time zone {before[time_zone]} to {after[time_zone]}",
+    icon="schedule",
 )
 ACCOUNT_SUSPENDED = verbs.register(
     "account.suspended", "{actor} suspended the account {target}", icon="pause_circle"
@@ -121,7 +128,8 @@ def create_account(
         target=("account", account.pk, account.name),
         after={"slug": slug, "time_zone": time_zone, "credit_factor": str(credit_factor)},
     )
-    for product_slug, wanted in (terms or {}).items():
+    # Console renews monthly, if nobody says otherwise.
+    for product_slug, wanted in {"console": Terms(), **(terms or {})}.items():
         apply_terms(
             account=account, product=product_slug, terms=wanted, grant_now=True, actor=actor
         )
@@ -154,6 +162,36 @@ def rename_account(*, account: Account, name: str, actor: Actor) -> Account:
         before={"name": before},
         after={"name": account.name},
     )
+    return account
+
+
+@transaction.atomic
+def set_time_zone(*, account: Account, time_zone: str, reason: str = "", actor: Actor) -> Account:
+    """Let the days of an account begin in another time zone.
+
+    Days, weeks and months of caps follow at once, cycles when the open ones have ended.
+
+    Raises:
+        InvalidInput: there is no such time zone.
+    """
+    _check(name=account.name, time_zone=time_zone)
+    account = Account.objects.select_for_update().get(pk=account.pk)
+    before, account.time_zone = account.time_zone, time_zone
+    if before == time_zone:
+        return account
+    account.save(update_fields=("time_zone",))
+    with in_account(account):
+        for book in Book.objects.order_by("product"):
+            plans.set_time_zone(book=book, time_zone=time_zone, reason=reason, actor=actor)
+    record(
+        actor=actor,
+        verb=TIME_ZONE_SET,
+        target=("account", account.pk, account.name),
+        before={"time_zone": before},
+        after={"time_zone": time_zone},
+        reason=reason,
+    )
+    push_balances(account=account)
     return account
 
 

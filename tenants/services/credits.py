@@ -9,14 +9,16 @@ from django.db import transaction
 
 from core.audit import verbs
 from core.audit.services import Actor, record
+from core.credits.errors import InvalidPlan
 from core.credits.models import Act, Book
-from core.credits.services import allocating, books
+from core.credits.services import allocating, books, plans
+from core.credits.services.plans import PlanTerms, Taking
 from core.hierarchy.product import product_named
 from core.kit.money import MAX_MICROCREDITS, format_credits
 from core.kit.problems import InvalidInput
 from core.tenancy.context import in_account
 from core.tenancy.policy import bump_policy
-from tenants.models import Account, CreditFactor, CreditTerms, Period
+from tenants.models import Account, CreditFactor, CreditTerms, Period, Rollover
 from tenants.rules import is_credit_factor
 from tenants.services.figures import push_balances
 
@@ -45,11 +47,27 @@ TAKEN_BACK = verbs.register(
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Credits per period and the overflow limit, both in micro-credits."""
+    """A plan and the overflow limit. Amounts are micro-credits; anchors mean what `Plan` says."""
 
-    grant_microcredits: int
+    grant_microcredits: int = 0
     overflow_limit_microcredits: int = 0
     period: str = Period.MONTH
+    anchor_day: int = 1
+    anchor_month: int = 1
+    rollover: str = Rollover.NONE
+    rollover_cap_microcredits: int = 0
+
+    @property
+    def plan(self) -> PlanTerms:
+        """The part that the ledger renews by."""
+        return PlanTerms(
+            grant=self.grant_microcredits,
+            period=self.period,
+            anchor_day=self.anchor_day,
+            anchor_month=self.anchor_month,
+            rollover=self.rollover,
+            rollover_cap=self.rollover_cap_microcredits,
+        )
 
 
 @transaction.atomic
@@ -90,63 +108,125 @@ def set_credit_factor(
 
 @transaction.atomic
 def set_credit_terms(
-    *, account: Account, product: str, terms: Terms, grant_now: bool = False, actor: Actor
+    *,
+    account: Account,
+    product: str,
+    terms: Terms,
+    grant_now: bool = False,
+    reason: str = "",
+    actor: Actor,
 ) -> CreditTerms:
-    """Set what an account gets for a product. The overflow limit counts at once.
+    """Start a new version of what an account gets for a product.
 
-    With `grant_now` the credits are granted to the current cycle too, once in the account's life;
-    otherwise they come with the next one. Terms that are in force already change nothing.
+    The plan takes effect at the next boundary of its cycles, the first one at once. The overflow
+    limit counts at once. With `grant_now` the credits are granted to the current cycle too, once
+    in the account's life. Terms that are in force already start no version.
 
     Raises:
-        InvalidInput: an unknown period, or credits that are negative or out of range.
+        InvalidPlan: an unknown period or anchor, or credits that are negative or out of range.
     """
     row = apply_terms(
-        account=account, product=product, terms=terms, grant_now=grant_now, actor=actor
+        account=account,
+        product=product,
+        terms=terms,
+        grant_now=grant_now,
+        reason=reason,
+        actor=actor,
     )
     push_balances(account=account)
     return row
 
 
 def apply_terms(
-    *, account: Account, product: str, terms: Terms, grant_now: bool, actor: Actor
+    *,
+    account: Account,
+    product: str,
+    terms: Terms,
+    grant_now: bool,
+    reason: str = "",
+    actor: Actor,
 ) -> CreditTerms:
     """Do as `set_credit_terms` does, as a part of another act that pushes the figures itself."""
     _check(terms)
     Account.objects.select_for_update().get(pk=account.pk)
-    row = CreditTerms.objects.filter(account=account, product=product).first()
-    before = _described(row) if row is not None else None
-    row = row or CreditTerms(account=account, product=product)
-    row.period = terms.period
-    row.grant_microcredits = terms.grant_microcredits
-    row.overflow_limit_microcredits = terms.overflow_limit_microcredits
-    after = _described(row)
-    if before == after:
-        return row
-    row.save()
-    reason = "Credit terms"
+    last = CreditTerms.objects.filter(account=account, product=product).first()
+    if last is not None and terms_of_row(last) == terms:
+        return last
+    reason = reason.strip()
+    row = CreditTerms(
+        account=account,
+        product=product,
+        version=last.version + 1 if last else 1,
+        period=terms.period,
+        anchor_day=terms.anchor_day,
+        anchor_month=terms.anchor_month,
+        rollover=terms.rollover,
+        grant_microcredits=terms.grant_microcredits,
+        rollover_cap_microcredits=terms.rollover_cap_microcredits,
+        overflow_limit_microcredits=terms.overflow_limit_microcredits,
+        created_by=actor.label,
+        reason=reason[:500],
+    )
     with in_account(account):
-        book = Book.objects.get(product=product)
-        books.set_overflow_limit(
-            book=book, limit=terms.overflow_limit_microcredits, actor=actor, reason=reason
-        )
-        if grant_now and terms.grant_microcredits:
-            allocating.grant_credits(
-                book=book,
-                amount=terms.grant_microcredits,
-                actor=actor,
-                idempotency_key=f"terms:{row.pk}:first",
-                reason=reason,
-            )
+        _carry_in(row, terms, grant_now=grant_now, reason=reason or "Credit terms", actor=actor)
+    row.save(force_insert=True)
     record(
         actor=actor,
         verb=TERMS_SET,
         target=("account", account.pk, account.name),
-        before=before,
-        after=after,
+        before=_described(last) if last is not None else None,
+        after=_described(row),
+        reason=reason,
     )
     return row
 
 
+def preview_terms(*, account: Account, product: str, terms: Terms) -> Taking:
+    """Return when the plan of these terms would take effect. Changes nothing.
+
+    Raises:
+        InvalidPlan: as `set_credit_terms` does.
+    """
+    _check(terms)
+    with in_account(account):
+        return plans.preview_plan(book=Book.objects.get(product=product), terms=terms.plan)
+
+
+def terms_of_row(row: CreditTerms) -> Terms:
+    """Return what a version says."""
+    return Terms(
+        grant_microcredits=row.grant_microcredits,
+        overflow_limit_microcredits=row.overflow_limit_microcredits,
+        period=row.period,
+        anchor_day=row.anchor_day,
+        anchor_month=row.anchor_month,
+        rollover=row.rollover,
+        rollover_cap_microcredits=row.rollover_cap_microcredits,
+    )
+
+
+def _carry_in(
+    row: CreditTerms, terms: Terms, *, grant_now: bool, reason: str, actor: Actor
+) -> None:
+    """Bring the terms into the account's ledger; we are inside the account."""
+    book = Book.objects.get(product=row.product)
+    plan = plans.set_plan(book=book, terms=terms.plan, actor=actor, reason=reason)
+    row.plan_version, row.effective_from = plan.version, plan.effective_from
+    if book.overflow_limit != terms.overflow_limit_microcredits:
+        books.set_overflow_limit(
+            book=book, limit=terms.overflow_limit_microcredits, actor=actor, reason=reason
+        )
+    if grant_now and terms.grant_microcredits:
+        allocating.grant_credits(
+            book=book,
+            amount=terms.grant_microcredits,
+            actor=actor,
+            idempotency_key=f"terms:{row.account_id}:{row.product}:first",
+            reason=reason,
+        )
+
+
+@transaction.atomic
 def top_up_account(
     *, account: Account, product: str, amount: int, reason: str, idempotency_key: str, actor: Actor
 ) -> None:
@@ -240,24 +320,27 @@ def _move(
 
 def _check(terms: Terms) -> None:
     errors = []
-    for field, amount in (
-        ("grant", terms.grant_microcredits),
-        ("overflow_limit", terms.overflow_limit_microcredits),
-    ):
-        if not 0 <= amount <= MAX_MICROCREDITS:
-            detail = "Enter a number of credits that is not negative."
-            errors.append({"pointer": f"/{field}", "code": "credits", "detail": detail})
-    if terms.period not in Period.values:
-        detail = "Choose how often the credits renew."
-        errors.append({"pointer": "/period", "code": "period", "detail": detail})
+    try:
+        plans.check_terms(terms.plan)
+    except InvalidPlan as problem:
+        errors += problem.extensions["errors"]
+    if not 0 <= terms.overflow_limit_microcredits <= MAX_MICROCREDITS:
+        detail = "Enter a number of credits that is not negative."
+        errors.append({"pointer": "/overflow_limit", "code": "overflow_limit", "detail": detail})
     if errors:
-        raise InvalidInput(" ".join(error["detail"] for error in errors), errors=errors)
+        raise InvalidPlan(" ".join(error["detail"] for error in errors), errors=errors)
 
 
-def _described(row: CreditTerms) -> dict[str, str]:
+def _described(row: CreditTerms) -> dict[str, Any]:
     return {
         "product": product_named(row.product).title,
+        "version": row.version,
         "period": str(row.period),
+        "anchor_day": row.anchor_day,
+        "anchor_month": row.anchor_month,
         "grant": format_credits(row.grant_microcredits),
+        "rollover": str(row.rollover),
+        "rollover_cap": format_credits(row.rollover_cap_microcredits),
         "overflow_limit": format_credits(row.overflow_limit_microcredits),
+        "effective_from": row.effective_from.isoformat() if row.effective_from else None,
     }

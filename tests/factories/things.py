@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from console.services.keys import create_key
 from core.access.services import switch_llm_on
-from core.credits.models import Book
+from core.credits.models import Book, OverflowStatement
 from core.credits.services import allocating
 from core.guardrails.services import bind_guardrail, create_guardrail
 from core.hierarchy.product import Product, product_named, products
@@ -19,8 +19,10 @@ from core.notifications.services import notify
 from core.tenancy.context import in_account, in_public
 from core.tokens.services import create_client_app
 from tenants.models import Account, Llm
+from tenants.services.statements import push_statements
 from tests.cast import ORGANIZATION, TEAM, TESTS
 from tests.factories.credits import a_key, call_context, hold, settle
+from tests.factories.cycles import renew, set_plan
 from tests.factories.identity import UserFactory
 
 NEWS = kinds.register("tests.news", label="News of the tests", sentence="{what}")
@@ -80,6 +82,12 @@ def things_of_branch(
 def things_of_platform(account: Account, llm: Llm) -> Things:
     """Return what the public host's routes can name, with an account that has everything."""
     found = things_in(account, llm)
+    with in_account(account):
+        book = Book.objects.get(product="copilot")
+        set_plan(book)
+        renew(book)
+        found[""]["statement_id"] = OverflowStatement.objects.get(book=book).pk
+    push_statements(account=account)
     with in_public():
         colleague = UserFactory(is_active=False)
         found[""]["user_id"] = colleague.pk

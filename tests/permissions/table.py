@@ -268,11 +268,26 @@ def account() -> list[Row]:
         *post(f"{at}/admins/<uuid:user_id>/remove/", SUPER_ADMINS),
         *get(f"{at}/credits/", SUPER_ADMINS),
         *post(f"{at}/credits/factor/", SUPER_ADMINS),
+        *post(f"{at}/credits/time-zone/", SUPER_ADMINS),
         *post(f"{at}/credits/<slug:product>/terms/", SUPER_ADMINS),
+        *post(f"{at}/credits/<slug:product>/terms/preview/", SUPER_ADMINS),
         *post(f"{at}/credits/<slug:product>/top-up/", SUPER_ADMINS),
         *post(f"{at}/credits/<slug:product>/take-back/", SUPER_ADMINS),
         *get(f"{at}/llms/", SUPER_ADMINS),
         *post(f"{at}/llms/save/", SUPER_ADMINS),
+    ]
+
+
+def statement() -> list[Row]:
+    """Return the rows of the pages about what accounts owe for overflow."""
+    at = "/statements/<uuid:statement_id>"
+    return [
+        *get("/statements/export.csv", SUPER_ADMINS),
+        *get(f"{at}/", SUPER_ADMINS),
+        *post(f"{at}/invoice/", SUPER_ADMINS),
+        *post(f"{at}/settle/", SUPER_ADMINS),
+        *get(f"{at}/statement.csv", SUPER_ADMINS),
+        *get(f"{at}/statement.pdf", SUPER_ADMINS),
     ]
 
 
@@ -302,6 +317,7 @@ PUBLIC_ROWS = [
     *post("/accounts/new/review/", SUPER_ADMINS),
     *get("/accounts/new/slug/", SUPER_ADMINS),
     *account(),
+    *statement(),
     *both("/llms/new/", SUPER_ADMINS),
     *llm(),
     *both("/super-admins/new/", SUPER_ADMINS),
@@ -312,5 +328,6 @@ PUBLIC_ROWS = [
     *get("/(?P<app_label>tenants|identity)/", SUPER_ADMINS),
     *listed("tenants/account"),
     *listed("tenants/llm"),
+    *listed("tenants/statementsummary"),
     *listed("identity/user"),
 ]
