@@ -10,9 +10,8 @@ from uuid import UUID
 from django.db.models import Model, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from core.access.scopes import Scope
-from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product
-from core.identity.models import Invitation, Role, RoleAssignment
+from core.identity.models import Invitation
 from core.kit.problems import NotFound
 
 RowT = TypeVar("RowT", bound=Model)
@@ -78,34 +77,6 @@ def invitations_within(product: Product, scope: Scope) -> QuerySet[Any]:
         .select_related("user")
         .annotate(member_id=Subquery(members.values("pk")[:1]))
     )
-
-
-def is_wholly_within(product: Product, member: AbstractMember, scope: Scope) -> bool:
-    """Whether everything that a member is, and may do here, lies in a scope.
-
-    Who may set a member's password, by the link of an invitation, may do all that the member may.
-    So whoever administers a branch gets the links of those alone who are nothing beyond it.
-    """
-    if scope.everything:
-        return True
-    rows: QuerySet[Any] = product.membership._default_manager.filter(archived_at=None)
-    places = rows.filter(member=member, organization__is_global=False)
-    inside = places_within(product, scope).filter(member=member)
-    return not places.exclude(pk__in=inside.values("pk")).exists() and not has_other_roles(
-        product, member
-    )
-
-
-def has_other_roles(product: Product, member: AbstractMember) -> bool:
-    """Whether a member's user is anything besides a member of this product."""
-    roles = RoleAssignment.objects.filter(user=member.user)
-    return roles.exclude(role=Role.MEMBER, product=product.slug).exists()
-
-
-def contains(scope: Scope, node: AbstractOrganization | AbstractTeam) -> bool:
-    """Whether a scope includes an organization whole, or the whole organization of a team."""
-    organization_id = getattr(node, "organization_id", node.pk)
-    return scope.everything or organization_id in scope.organizations
 
 
 def found(rows: QuerySet[RowT], row_id: UUID) -> RowT:

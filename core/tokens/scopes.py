@@ -22,7 +22,9 @@ SCOPES: dict[str, str] = {
 # the member may do; to a client app's own token it gives exactly this, in the app's product.
 SCOPE_CODENAMES: dict[str, frozenset[str]] = {
     PEOPLE_READ: frozenset({"view_hierarchy"}),
-    PEOPLE_WRITE: frozenset({"view_hierarchy", "manage_hierarchy"}),
+    PEOPLE_WRITE: frozenset(
+        {"view_hierarchy", "manage_hierarchy", "manage_teams", "manage_organizations"}
+    ),
 }
 
 # A client app gets what running agents needs; changing the cockpit is given on purpose.

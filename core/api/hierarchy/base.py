@@ -1,6 +1,7 @@
 """What the resources of the hierarchy share."""
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from rest_framework import serializers
@@ -30,10 +31,14 @@ class HierarchyViewSet(CockpitViewSet):
         """The codename of who may look."""
         return f"{self.product.slug}.view_hierarchy"
 
+    # Verbs of codenames for actions that ask for more than to manage what is in the hierarchy.
+    verbs_of_actions: ClassVar[Mapping[str, str]] = {}
+
     @property
     def write_permission(self) -> str:
         """The codename of who may change; which nodes, the scope says."""
-        return f"{self.product.slug}.manage_hierarchy"
+        verb = self.verbs_of_actions.get(self.action or "", "manage_hierarchy")
+        return f"{self.product.slug}.{verb}"
 
     def organization_in_body(self, organization_id: UUID) -> AbstractOrganization:
         """Return an organization that a body names.
@@ -68,14 +73,19 @@ class HierarchyViewSet(CockpitViewSet):
             return self.organization_in_body(organization_id), None
         return None
 
-    def require_whole(self, node: AbstractOrganization | AbstractTeam) -> None:
-        """Pass if the caller administers the whole organization of a node.
+    def needed_place(self, given: dict[str, Any]) -> Place:
+        """Return the place that a body names.
 
         Raises:
-            NotAllowed: the caller administers less.
+            InvalidInput: it names none, or both kinds, or nothing in the caller's scope.
         """
-        if not reach.contains(self.scope, node):
-            raise NotAllowed("Only who administers the whole organization may do this.")
+        place = self.place_in(given)
+        if place is None:
+            detail = "Name a team or an organization that you administer."
+            raise InvalidInput(
+                detail, errors=[{"pointer": "/team", "code": "required", "detail": detail}]
+            )
+        return place
 
     def require_everything(self) -> None:
         """Pass if the caller administers the whole product.
@@ -86,23 +96,21 @@ class HierarchyViewSet(CockpitViewSet):
         if not self.scope.everything:
             raise NotAllowed("Only an account admin may do this.")
 
-    def link_shown(self, member: Any, link: InvitationLink) -> str | None:
+    def link_shown(self, link: InvitationLink) -> str | None:
         """Mail the link of an invitation, and return it if the caller may have it.
 
-        By the link one sets the person's password. Who administers less than all that the person
-        may do, or is a program, sends it without seeing it.
+        By the link one sets the person's password, and the person may become more than a member
+        before using it. So only account admins see it; the mail has it in any case.
         """
         account = self.request.account  # type: ignore[attr-defined]
-        url = self.invitation_url(account, link.token)
+        url: str = self.invitation_url(account, link.token)
         send_invitation(
             to=link.invitation.user.email,
             invited_to=account.name,
             invited_by=self.actor.label,
             url=url,
         )
-        if self.is_program:
-            return None if reach.has_other_roles(self.product, member) else url
-        return url if reach.is_wholly_within(self.product, member, self.scope) else None
+        return url if self.scope.everything and not self.is_program else None
 
 
 class NameInput(Input):

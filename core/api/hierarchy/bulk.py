@@ -15,8 +15,9 @@ from core.api.hierarchy.base import ReasonInput
 from core.api.hierarchy.members import MembersBase
 from core.api.serializers import Input, PreviewQuery, ProblemOutput
 from core.api.viewsets import problem_in
+from core.hierarchy.administration import require_whole_seat
 from core.hierarchy.services import members, memberships
-from core.kit.problems import InvalidInput, Problem
+from core.kit.problems import Problem
 
 # Each row is some ten statements, and all of them are one transaction.
 MOST_ROWS = 200
@@ -141,7 +142,7 @@ class BulkMemberViewSet(MembersBase):
 
         def archive(member_id: UUID) -> Done:
             member = self.find_member(member_id)
-            self.require_all_of(member)
+            require_whole_seat(self.product, self.scope, member)
             members.archive_member(
                 product=self.product, member=member, reason=reason, actor=self.actor
             )
@@ -161,12 +162,7 @@ class BulkMemberViewSet(MembersBase):
     )
     def place(self, request: Request) -> Response:
         """Give many members one more place, the same for all."""
-        place = self.place_in(self.input)
-        if place is None:
-            detail = "Name a team or an organization."
-            raise InvalidInput(
-                detail, errors=[{"pointer": "/team", "code": "required", "detail": detail}]
-            )
+        place = self.needed_place(self.input)
 
         def put(member_id: UUID) -> Done:
             member = self.find_member(member_id)

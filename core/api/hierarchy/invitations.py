@@ -21,6 +21,7 @@ from core.api.pagination import page_of
 from core.api.serializers import Input
 from core.api.viewsets import unknown_reference
 from core.hierarchy import reach, states
+from core.hierarchy.administration import require_whole_seat
 from core.hierarchy.errors import IsArchived
 from core.identity.errors import InvitationClosed
 from core.identity.services import invite_user, revoke_invitation
@@ -114,6 +115,8 @@ class InvitationViewSet(MembersBase):
         """Make the link stop working. The person keeps the seat, and can be invited again."""
         _ = self.input
         with self.changing(lambda: self._find(invitation_id)) as invitation:
+            member = self.find_member(invitation.member_id)
+            require_whole_seat(self.product, self.scope, member)
             revoke_invitation(invitation=invitation, actor=self.actor)
         return self.one(self._find(invitation_id))
 
@@ -124,7 +127,7 @@ class InvitationViewSet(MembersBase):
             raise InvitationClosed(f"{member} can sign in already.")
         made = invite_user(user=member.user, actor=self.actor)
         invitation = self._find(made.invitation.pk)
-        return self.one(invitation, status=201, link=self.link_shown(member, made))
+        return self.one(invitation, status=201, link=self.link_shown(made))
 
     def _find(self, invitation_id: UUID) -> Any:
         return reach.found(reach.invitations_within(self.product, self.scope), invitation_id)

@@ -20,9 +20,9 @@ from core.api.hierarchy.base import HierarchyViewSet, ReasonInput
 from core.api.pagination import page_of
 from core.api.serializers import Input
 from core.hierarchy import reach, states
+from core.hierarchy.administration import require_whole_seat
 from core.hierarchy.services import members
 from core.identity.services import rename_user
-from core.kit.problems import InvalidInput, NotAllowed
 
 _TAG = "Members"
 _ONE: dict[str, Any] = {"output": shapes.MemberOutput, "example": shapes.MEMBER, "tag": _TAG}
@@ -46,12 +46,8 @@ class MembersBase(HierarchyViewSet):
         Raises:
             InvalidInput: the place is not one of the caller's, or is missing where it is needed.
         """
-        place = self.place_in(given)
-        if place is None and not self.scope.everything:
-            detail = "Name a team or an organization that you administer."
-            raise InvalidInput(
-                detail, errors=[{"pointer": "/team", "code": "required", "detail": detail}]
-            )
+        # Only who administers everything can leave somebody in `global` alone.
+        place = self.place_in(given) if self.scope.everything else self.needed_place(given)
         organization, team = place or (None, None)
         return members.invite_member(
             product=self.product,
@@ -68,20 +64,8 @@ class MembersBase(HierarchyViewSet):
             return None
         invitation: Any = seat.link.invitation
         invitation.member_id = member.pk
-        link = self.link_shown(member, seat.link)
+        link = self.link_shown(seat.link)
         return {**shapes.InvitationOutput(invitation).data, "link": link}
-
-    def require_all_of(self, member: Any) -> None:
-        """Pass if all of a member's places and roles lie in the caller's scope.
-
-        Raises:
-            NotAllowed: the member is, or may do, something beyond it.
-        """
-        if not reach.is_wholly_within(self.product, member, self.scope):
-            raise NotAllowed(
-                "The member is in another branch too, or administers something. Only an account "
-                "admin may do this."
-            )
 
 
 class MemberViewSet(MembersBase):
@@ -169,7 +153,7 @@ class MemberViewSet(MembersBase):
     def partial_update(self, request: Request, member_id: UUID) -> Response:
         """Change the name that people see, in both products."""
         with self.changing(lambda: self.find_member(member_id)) as member:
-            self.require_all_of(member)
+            self.require_everything()
             rename_user(user=member.user, actor=self.actor, **self.input)
         return self.one(member)
 
@@ -186,7 +170,7 @@ class MemberViewSet(MembersBase):
     def archive(self, request: Request, member_id: UUID) -> Response:
         """Take a seat away: keys and tokens of this product stop at once, history stays."""
         with self.changing(lambda: self.find_member(member_id)) as member:
-            self.require_all_of(member)
+            require_whole_seat(self.product, self.scope, member)
             members.archive_member(
                 product=self.product, member=member, actor=self.actor, **self.input
             )
@@ -197,6 +181,6 @@ class MemberViewSet(MembersBase):
         """Give an archived member the seat back, in the places they had."""
         _ = self.input
         with self.changing(lambda: self.find_member(member_id)) as member:
-            self.require_all_of(member)
+            require_whole_seat(self.product, self.scope, member)
             members.restore_member(product=self.product, member=member, actor=self.actor)
         return self.one(member)

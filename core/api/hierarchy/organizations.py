@@ -57,6 +57,7 @@ class OrganizationViewSet(HierarchyViewSet):
         "restore": Input,
     }
     query_classes = {"list": NodeQuery}
+    verbs_of_actions = dict.fromkeys(("create", "archive", "restore"), "manage_organizations")
 
     @documented(
         Operation(
@@ -91,7 +92,6 @@ class OrganizationViewSet(HierarchyViewSet):
     )
     def create(self, request: Request) -> Response:
         """Create an organization without teams and without credits."""
-        self.require_everything()
         node = nodes.create_organization(product=self.product, actor=self.actor, **self.input)
         return self.one(node, status=201)
 
@@ -124,7 +124,6 @@ class OrganizationViewSet(HierarchyViewSet):
     def partial_update(self, request: Request, organization_id: UUID) -> Response:
         """Give an organization another name. `global` keeps its own."""
         with self.changing(lambda: self._find(organization_id)) as node:
-            self.require_everything()
             nodes.rename_node(product=self.product, node=node, actor=self.actor, **self.input)
         return self.one(node)
 
@@ -143,7 +142,6 @@ class OrganizationViewSet(HierarchyViewSet):
     def archive(self, request: Request, organization_id: UUID) -> Response:
         """Archive an organization that has no teams and no members any more."""
         with self.changing(lambda: self._find(organization_id)) as node:
-            self.require_everything()
             nodes.archive_node(product=self.product, node=node, actor=self.actor, **self.input)
         return self.one(node)
 
@@ -161,7 +159,6 @@ class OrganizationViewSet(HierarchyViewSet):
         """Bring an archived organization back."""
         _ = self.input
         with self.changing(lambda: self._find(organization_id)) as node:
-            self.require_everything()
             nodes.restore_node(product=self.product, node=node, actor=self.actor)
         return self.one(node)
 

@@ -50,8 +50,7 @@ class NewInvitationOutput(InvitationOutput):
     link = serializers.URLField(
         allow_null=True,
         help_text=(
-            "Shown only now. Null where the person may do more than the caller administers; the "
-            "mail has it."
+            "Shown only now, and to account admins; null for others. The mail has it in any case."
         ),
     )
 

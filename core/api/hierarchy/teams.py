@@ -23,16 +23,26 @@ from core.api.hierarchy.base import (
     NodeQuery,
     ReasonInput,
 )
+from core.api.hierarchy.moves import EFFECTS, EffectsOutput, effects_of
 from core.api.pagination import page_of
-from core.api.serializers import Input, StateField
+from core.api.serializers import Input, PreviewQuery, StateField
 from core.hierarchy import reach, states
+from core.hierarchy.administration import require_above
+from core.hierarchy.moves import preview_team_move
 from core.hierarchy.services import nodes
+from core.hierarchy.services.moving import move_team
 
 
 class TeamInput(NameInput):
     """A new team."""
 
     organization = serializers.UUIDField(help_text="Its organization's id.")
+
+
+class TeamMoveInput(ReasonInput):
+    """Where a team goes."""
+
+    organization = serializers.UUIDField(help_text="The new organization's id.")
 
 
 class TeamQuery(NodeQuery):
@@ -50,6 +60,14 @@ class TeamOutput(serializers.Serializer[Any]):
     state = StateField(states.node_state, choices=states.NODE_STATES)
     created_at = serializers.DateTimeField()
     archived_at = serializers.DateTimeField(allow_null=True)
+
+
+class MovedTeamOutput(serializers.Serializer[Any]):
+    """A team that moved, or would move, and what changes with it."""
+
+    preview = serializers.BooleanField(help_text="Whether nothing was changed.")
+    effects = EffectsOutput()
+    team = TeamOutput()
 
 
 _ORGANIZATION = {"id": "0198a7c2-5f5e-7cc1-9d53-6f1c2f3a4b5c", "name": "Marketing"}
@@ -75,8 +93,10 @@ class TeamViewSet(HierarchyViewSet):
         "partial_update": NameInput,
         "archive": ReasonInput,
         "restore": Input,
+        "move": TeamMoveInput,
     }
-    query_classes = {"list": TeamQuery}
+    query_classes = {"list": TeamQuery, "move": PreviewQuery}
+    verbs_of_actions = dict.fromkeys(("create", "archive", "restore", "move"), "manage_teams")
 
     @documented(
         Operation(
@@ -142,7 +162,6 @@ class TeamViewSet(HierarchyViewSet):
     def partial_update(self, request: Request, team_id: UUID) -> Response:
         """Give a team another name."""
         with self.changing(lambda: self._find(team_id)) as team:
-            self.require_whole(team)
             nodes.rename_node(product=self.product, node=team, actor=self.actor, **self.input)
         return self.one(team)
 
@@ -159,7 +178,7 @@ class TeamViewSet(HierarchyViewSet):
     def archive(self, request: Request, team_id: UUID) -> Response:
         """Archive a team that has no members any more."""
         with self.changing(lambda: self._find(team_id)) as team:
-            self.require_whole(team)
+            require_above(self.scope, team)
             nodes.archive_node(product=self.product, node=team, actor=self.actor, **self.input)
         return self.one(team)
 
@@ -168,9 +187,45 @@ class TeamViewSet(HierarchyViewSet):
         """Bring an archived team back."""
         _ = self.input
         with self.changing(lambda: self._find(team_id)) as team:
-            self.require_whole(team)
+            require_above(self.scope, team)
             nodes.restore_node(product=self.product, node=team, actor=self.actor)
         return self.one(team)
+
+    @documented(
+        Operation(
+            "moveTeam",
+            "Move a team to another organization",
+            _TAG,
+            {"preview": False, "effects": EFFECTS, "team": EXAMPLE},
+            output=MovedTeamOutput,
+            body=TeamMoveInput,
+            sent={"organization": _ORGANIZATION["id"], "reason": "New set-up."},
+            query=PreviewQuery,
+            parameters=(IF_MATCH,),
+            refusals=(404,),
+        ),
+        method="POST",
+    )
+    def move(self, request: Request, team_id: UUID) -> Response:
+        """Move a team with its members, their credits and their keys.
+
+        Calls that run end on the wallets that hold them; the next one is decided and charged by
+        the new place.
+        """
+        given = self.input
+        organization = self.organization_in_body(given["organization"])
+        with self.previewing(), self.changing(lambda: self._find(team_id)) as team:
+            require_above(self.scope, team)
+            effects = effects_of(preview_team_move(self.product, team, organization))
+            move_team(
+                product=self.product,
+                team=team,
+                organization=organization,
+                reason=given["reason"],
+                actor=self.actor,
+            )
+            moved = self.shown(self._find(team_id))
+        return Response({"preview": self.is_preview, "effects": effects, "team": moved})
 
     def _find(self, team_id: UUID) -> Any:
         return reach.found(reach.teams_within(self.product, self.scope), team_id)

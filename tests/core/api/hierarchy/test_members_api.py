@@ -5,14 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from core.access.scopes import Scope
 from core.audit.models import AuditEntry
-from core.hierarchy import reach
 from core.hierarchy.product import Product
 from core.hierarchy.services import members, nodes
-from core.hierarchy.services.memberships import place_member
-from core.identity.models import Invitation, Role, User
-from core.identity.services import deactivate_user, give_role
+from core.identity.models import Invitation, User
+from core.identity.services import deactivate_user
 from tests.cast import TESTS
 from tests.core.api.hierarchy.conftest import NOBODY_IS
 from tests.core.api.rest import Rest, faults, refused
@@ -69,7 +66,9 @@ def test_who_can_sign_in_already_needs_no_invitation(rest: Rest, inside: None, a
     assert (made["state"], made["invitation"]) == ("active", None)
 
 
-def test_a_seat_is_given_once(rest: Rest, mia_member: Any) -> None:
+def test_a_seat_is_given_once(rest: Rest, mia_member: Any, content: Any) -> None:
+    again = {"email": "mia@acme.example", "team": str(content.pk)}
+    assert refused(rest.post("members", again)) == (409, "already_there")
     assert refused(rest.post("members", {"email": "MIA@acme.example"})) == (409, "already_there")
 
 
@@ -236,24 +235,3 @@ def test_a_member_who_has_not_joined_is_invited_again(rest: Rest, inside: None) 
 
     assert (made.status_code, made.json()["member"]) == (201, member["id"])
     assert len(rest.get("invitations", {"member": member["id"]}).json()["items"]) == 1
-
-
-# -- who may have a link ---------------------------------------------------------------------------
-
-
-def test_a_link_is_for_who_administers_all_that_its_person_may_do(
-    product: Product, marketing: Any, content: Any
-) -> None:
-    member: Any = members.invite_member(
-        product=product, email="new@acme.example", organization=marketing, team=content, actor=TESTS
-    ).member
-    branch = Scope(organizations=frozenset({marketing.pk}))
-    team = Scope(teams=frozenset({content.pk}))
-    assert all(reach.is_wholly_within(product, member, scope) for scope in (branch, team))
-
-    give_role(user=member.user, role=Role.ACCOUNT_ADMIN, actor=TESTS)
-    assert not reach.is_wholly_within(product, member, branch)
-    member.user.roles.filter(role=Role.ACCOUNT_ADMIN).delete()
-    place_member(product=product, member=member, organization=marketing, actor=TESTS)
-    assert reach.is_wholly_within(product, member, branch)
-    assert not reach.is_wholly_within(product, member, team)
