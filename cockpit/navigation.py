@@ -23,6 +23,8 @@ class Entry:
     path: str
     permission: str
     words: str = ""
+    # The letter that opens it after `g`; see the help on the keyboard.
+    key: str = ""
     # Where the pages of one of its rows live, if not below `path`.
     below: str = ""
 
@@ -32,8 +34,8 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "",
         (
-            Entry("Overview", "space_dashboard", "/{product}/", "{product}.view_overview"),
-            Entry("My page", "person", "/{product}/me/", "{product}.use", "own usage credits"),
+            Entry("Overview", "space_dashboard", "/{product}/", "{product}.view_overview", key="o"),
+            Entry("My page", "person", "/{product}/me/", "{product}.use", "own usage credits", "h"),
         ),
     ),
     (
@@ -42,8 +44,10 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry(
                 "Organizations", "domain", "/{product}/organization/", "{product}.view_hierarchy"
             ),
-            Entry("Teams", "groups", "/{product}/team/", "{product}.view_hierarchy"),
-            Entry("Members", "badge", "/{product}/member/", "{product}.view_hierarchy", "people"),
+            Entry("Teams", "groups", "/{product}/team/", "{product}.view_hierarchy", key="t"),
+            Entry(
+                "Members", "badge", "/{product}/member/", "{product}.view_hierarchy", "people", "m"
+            ),
         ),
     ),
     (
@@ -55,6 +59,7 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "/{product}/credits/",
                 "{product}.view_credits",
                 "allocate wallet pool overflow budget",
+                "c",
             ),
             Entry(
                 "Usage",
@@ -62,13 +67,16 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "/{product}/usage/",
                 "{product}.view_usage",
                 "calls cost events",
+                "u",
             ),
         ),
     ),
     (
         "Access",
         (
-            Entry("LLMs", "neurology", "/{product}/llms/", "{product}.view_llms", "models prices"),
+            Entry(
+                "LLMs", "neurology", "/{product}/llms/", "{product}.view_llms", "models prices", "l"
+            ),
             Entry(
                 "Guardrails", "shield", "/{product}/guardrails/", "{product}.view_guardrails", "pii"
             ),
@@ -77,7 +85,7 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 )
 _CONSOLE_GROUP = (
     "Developers",
-    (Entry("Virtual keys", "key", "/console/keys/", "console.own_keys", "api key token"),),
+    (Entry("Virtual keys", "key", "/console/keys/", "console.own_keys", "api key token", "k"),),
 )
 _SETTINGS_GROUP = (
     "Settings",
@@ -96,14 +104,14 @@ _SETTINGS_GROUP = (
             "{product}.manage_clients",
             "rest openapi swagger documentation",
         ),
-        Entry("Audit log", "history", "/{product}/audit/", "{product}.view_audit", "changes"),
+        Entry("Audit log", "history", "/{product}/audit/", "{product}.view_audit", "changes", "a"),
         Entry(
             "Account admins", "admin_panel_settings", "/admins/", "account.manage_admins", "roles"
         ),
     ),
 )
 _SUPER_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
-    ("", (Entry("Overview", "space_dashboard", "/", "platform.view_overview"),)),
+    ("", (Entry("Overview", "space_dashboard", "/", "platform.view_overview", key="o"),)),
     (
         "Companies",
         (
@@ -113,6 +121,7 @@ _SUPER_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "/tenants/account/",
                 "platform.manage_accounts",
                 "companies",
+                "t",
                 below="/accounts/",
             ),
             Entry("New account", "domain_add", "/accounts/new/", "platform.manage_accounts"),
@@ -135,6 +144,7 @@ _SUPER_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "/tenants/llm/",
                 "platform.manage_catalogue",
                 "models credentials",
+                "l",
                 below="/llms/",
             ),
         ),
@@ -149,7 +159,7 @@ _SUPER_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "platform.manage_super_admins",
                 below="/super-admins/",
             ),
-            Entry("Audit log", "history", "/audit/", "platform.view_audit", "changes"),
+            Entry("Audit log", "history", "/audit/", "platform.view_audit", "changes", "a"),
         ),
     ),
 )
@@ -252,6 +262,7 @@ def _sidebar(
                 "link": entry.path.format(product=product),
                 "active": _is_active(entry.path.format(product=product), below=entry.below),
                 "words": entry.words,
+                "key": entry.key,
                 "where": where,
             }
             for entry in entries

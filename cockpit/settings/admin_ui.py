@@ -20,7 +20,7 @@ _COMMON: dict[str, Any] = {
         _asset("cockpit/css/parts.css"),
         _asset("cockpit/css/shell.css"),
     ],
-    "SCRIPTS": [_asset("cockpit/js/cockpit.js")],
+    "SCRIPTS": [_asset("cockpit/js/cockpit.js"), _asset("cockpit/js/shell.js")],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": _asset("cockpit/img/favicon.svg")}
     ],
@@ -29,10 +29,6 @@ _COMMON: dict[str, Any] = {
         "navigation": [
             {"title": "Profile and security", "link": "/profile/"},
         ],
-    },
-    "COMMAND": {
-        "search_models": True,
-        "search_callback": "cockpit.navigation.search_pages",
     },
     "COLORS": {
         "primary": {
@@ -57,6 +53,7 @@ UNFOLD_ACCOUNT: dict[str, Any] = {
     "SITE_HEADER": "cockpit.navigation.account_name",
     "SITE_SUBHEADER": "cockpit.navigation.product_title",
     "SITE_SYMBOL": "cockpit.navigation.product_symbol",
+    "COMMAND": {"search_callback": "cockpit.palette.search"},
     "SITE_DROPDOWN": "cockpit.navigation.product_switch",
     "SIDEBAR": {
         "show_search": True,
@@ -71,6 +68,7 @@ UNFOLD_SUPER: dict[str, Any] = {
     "SITE_HEADER": "Cockpit",
     "SITE_SUBHEADER": "Platform",
     "SITE_SYMBOL": "rocket_launch",
+    "COMMAND": {"search_callback": "cockpit.palette.search_platform"},
     "SIDEBAR": {
         "show_search": True,
         "command_search": True,

@@ -7,10 +7,12 @@ row of one schema is known in another.
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from core.identity.search import name_words
 from core.kit.ids import uuid7
 
 
@@ -61,6 +63,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name_plural = _("users")
         ordering = ("email",)
         constraints = (models.UniqueConstraint(Lower("email"), name="one_user_for_each_email"),)
+        indexes = (
+            # The palette finds people by the beginnings of words (`core.identity.search`).
+            GinIndex(name_words(), name="user_name_words"),
+        )
 
     def __str__(self) -> str:
         return self.name or self.email

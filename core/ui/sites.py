@@ -4,23 +4,33 @@ Signing in and out is allauth's (`core.ui.identity.urls` covers the paths of Dja
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
-from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from core.access.permissions import may, permissions_of
-from core.ui.context import current_product
 
 # The palette shows the nearest few of each kind; a list page is the place for more.
 RESULTS_OF_A_KIND = 8
 SHORTEST_SEARCH = 2
+LONGEST_SEARCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the palette: what kind of thing it is, its name, where it is and leads."""
+
+    group: str
+    title: str
+    description: str
+    link: str
+    icon: str
 
 
 class CockpitSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
@@ -43,60 +53,23 @@ class CockpitSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
     def search(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Answer the palette: pages first, then people and things that the person may see.
+        """Answer the palette. Without a term: what can be done and opened from here.
 
         unfold would keep answers for five minutes, after the right to see them is gone; and it
         would load every row that matches.
         """
-        term = request.GET.get("s", "").strip()
-        if len(term) < SHORTEST_SEARCH:
+        # Postgres takes no NUL in text.
+        term = request.GET.get("s", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
+        if 0 < len(term) < SHORTEST_SEARCH:
             return HttpResponse()
-        shown = current_product(request)
-        apps = sorted(self.get_app_list(request), key=lambda app: app["app_label"] != shown)
-        results = [
-            *import_string(self._get_config("COMMAND", request)["search_callback"])(request, term),
-            *self._search_models(request, apps, term),
-        ]
-        pages = Paginator(results, max(1, len(results)))
-        context = {"results": pages.page(1), "page_obj": pages, "page_counter": 0}
+        context = {"results": self._found(request, term), "term": term}
         return TemplateResponse(request, "unfold/helpers/command_results.html", context)
 
-    def _search_models(
-        self,
-        request: HttpRequest,
-        app_list: list[dict[str, Any]],
-        search_term: str,
-        allowed_models: list[str] | None = None,
-    ) -> list[SearchResult]:
-        results = []
-        for app in app_list:
-            for model in app["models"]:
-                results += self._search_model(
-                    request, model["model"], str(app["name"]), search_term
-                )
-        return results
-
-    def _search_model(
-        self, request: HttpRequest, model: Any, where: str, term: str
-    ) -> list[SearchResult]:
-        admin = self._registry[model]
-        if not admin.get_search_fields(request) or not admin.has_view_permission(request):
-            return []
-        rows, _duplicates = admin.get_search_results(request, admin.get_queryset(request), term)
-        opts = model._meta
-        return [
-            SearchResult(
-                title=str(row),
-                description=f"{opts.verbose_name} · {where}",
-                link=f"{self._path_of(opts)}{row.pk}/change/",
-                icon=getattr(admin, "icon", "data_object"),
-            )
-            for row in rows[:RESULTS_OF_A_KIND]
-        ]
-
-    @staticmethod
-    def _path_of(opts: Any) -> str:
-        return f"/{opts.app_label}/{opts.model_name}/"
+    def _found(self, request: HttpRequest, term: str) -> list[Result]:
+        finder: Callable[[HttpRequest, str], list[Result]] = import_string(
+            self._get_config("COMMAND", request)["search_callback"]
+        )
+        return finder(request, term)
 
 
 class AccountSite(CockpitSite):
@@ -118,6 +91,32 @@ class SuperSite(CockpitSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         return may(request.user, "platform.view_overview")
+
+    def _found(self, request: HttpRequest, term: str) -> list[Result]:
+        found = super()._found(request, term)
+        if term:
+            for app in self.get_app_list(request):
+                for model in app["models"]:
+                    found += self._rows(request, model["model"], term)
+        return found
+
+    def _rows(self, request: HttpRequest, model: Any, term: str) -> list[Result]:
+        """Return the rows of a list that fit. The platform's lists are short."""
+        admin = self._registry[model]
+        if not admin.get_search_fields(request) or not admin.has_view_permission(request):
+            return []
+        rows, _duplicates = admin.get_search_results(request, admin.get_queryset(request), term)
+        opts = model._meta
+        return [
+            Result(
+                str(opts.verbose_name_plural).capitalize(),
+                str(row),
+                "",
+                f"/{opts.app_label}/{opts.model_name}/{row.pk}/change/",
+                getattr(admin, "icon", "data_object"),
+            )
+            for row in rows[:RESULTS_OF_A_KIND]
+        ]
 
 
 account_site = AccountSite(name="admin")

@@ -4,11 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from console.models import Membership
+from console.services.keys import create_key
 from core.hierarchy.product import product_named
 from core.identity.models import User
+from core.tenancy.context import in_public
 from tenants.models import Account
+from tests.cast import TESTS
 from tests.clients import AccountClient
 from tests.core.ui.people import add_members, queries_of
+from tests.factories.tenants import LlmFactory
 
 
 @pytest.fixture
@@ -20,7 +25,7 @@ def ada_client(
 
 def found(client: AccountClient, term: str) -> list[str]:
     page = client.get("/search/", {"s": term})
-    return [result.link for result in page.context["results"].object_list] if page.content else []
+    return [result.link for result in page.context["results"]] if page.content else []
 
 
 def test_it_finds_pages_by_title_and_by_other_words(ada_client: AccountClient) -> None:
@@ -89,3 +94,48 @@ def test_it_shows_the_nearest_few_with_a_fixed_number_of_queries(
 
     assert queries_of(ada_client, "/search/?s=person") == few
     assert len(found(ada_client, "person")) == 8
+
+
+def test_before_anything_is_typed_it_offers_what_can_be_done(ada_client: AccountClient) -> None:
+    links = found(ada_client, "")
+
+    assert "/copilot/member/add/" in links
+    assert "/copilot/credits/" in links
+    assert not [link for link in links if link.startswith("/console/llms")]
+
+
+def test_a_member_is_offered_no_more_than_a_member_may_do(
+    client_for: Callable[..., AccountClient], mia: User, in_acme: Account
+) -> None:
+    client = client_for(mia, in_acme)
+
+    assert "/console/keys/#new-key" in found(client, "new key")
+    assert found(client, "invite") == []
+    assert found(client, "marketing") == []
+
+
+def test_a_key_is_found_by_name_by_its_owner_and_admins_only(
+    client_for: Callable[..., AccountClient],
+    ada_client: AccountClient,
+    mia: User,
+    theo: User,
+    in_acme: Account,
+) -> None:
+    place = Membership.objects.filter(member__user=mia).first()
+    assert place is not None
+    create_key(account=in_acme, membership=place, name="Nightly report", actor=TESTS)
+    asked = [ada_client, client_for(mia, in_acme), client_for(theo, in_acme)]
+
+    assert ["/console/keys/" in found(client, "nightly") for client in asked] == [True, True, False]
+
+
+def test_an_llm_is_found_while_it_is_offered(ada_client: AccountClient, in_acme: Account) -> None:
+    with in_public():
+        llm = LlmFactory(offered_to=in_acme)
+
+    assert "/copilot/llms/" in found(ada_client, llm.name)
+
+
+@pytest.mark.parametrize("term", ["' | 'a':*", "!!", "\\", "\x00\x00", "a" * 500, "ä ö"])
+def test_odd_letters_break_nothing(ada_client: AccountClient, term: str) -> None:
+    assert ada_client.get("/search/", {"s": term}).status_code == 200
