@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.dataclasses import SearchResult
 
 from core.access.permissions import permissions_of
-from core.ui.context import current_product
+from core.ui.context import current_product, home_of
 
 _PRODUCTS = {"copilot": ("Copilot", "smart_toy"), "console": ("Console", "terminal")}
 
@@ -85,7 +85,17 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 )
 _CONSOLE_GROUP = (
     "Developers",
-    (Entry("Virtual keys", "key", "/console/keys/", "console.own_keys", "api key token", "k"),),
+    (
+        Entry(
+            "Quick start",
+            "rocket_launch",
+            "/console/start/",
+            "console.own_keys",
+            "first call code snippet curl python typescript base url",
+            "s",
+        ),
+        Entry("Virtual keys", "key", "/console/keys/", "console.own_keys", "api key token", "k"),
+    ),
 )
 _SETTINGS_GROUP = (
     "Settings",
@@ -187,7 +197,7 @@ def product_switch(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "icon": icon,
             "title": title,
-            "link": f"/{slug}/" if f"{slug}.view_overview" in held else f"/{slug}/me/",
+            "link": home_of(slug, held),
             "attrs": {"current": slug == shown},
         }
         for slug, (title, icon) in _PRODUCTS.items()

@@ -36,12 +36,12 @@ class _Action:
 
 _ACTIONS = (
     _Action("Invite a member", "person_add", "/{p}/member/add/", "{p}.manage_hierarchy", "add"),
-    _Action("Create a team", "group_add", "/{p}/team/add/", "{p}.manage_hierarchy", "new add"),
+    _Action("Create a team", "group_add", "/{p}/team/add/", "{p}.manage_teams", "new add"),
     _Action(
         "Create an organization",
         "domain_add",
         "/{p}/organization/add/",
-        "{p}.manage_hierarchy",
+        "{p}.manage_organizations",
         "new add",
     ),
     _Action("Allocate credits", "payments", "/{p}/credits/", "{p}.manage_credits", "split give"),

@@ -4,8 +4,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
-from core.access.permissions import PRODUCTS, may, permissions_of
-from core.ui.context import current_product
+from core.access.permissions import PRODUCTS, permissions_of
+from core.ui.context import current_product, home_of
 from core.ui.errors import no_place
 
 
@@ -18,8 +18,6 @@ def home(request: HttpRequest) -> HttpResponse:
         return no_place(request)
     last = current_product(request)
     for product in sorted(PRODUCTS, key=lambda product: product != last):
-        if may(request.user, f"{product}.view_overview"):
-            return HttpResponseRedirect(f"/{product}/")
-        if may(request.user, f"{product}.use"):
-            return HttpResponseRedirect(f"/{product}/me/")
+        if first := home_of(product, permissions_of(request.user)):
+            return HttpResponseRedirect(first)
     return no_place(request)

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from console.models import Membership
+from console.pages.snippets import snippets
 from console.selectors import keys as selectors
 from console.services import keys as services
 from core.access.permissions import may
@@ -27,10 +28,6 @@ from tenants.selectors import offered_llms
 
 PAGE_SIZE = 50
 _HOME = "console:keys"
-_SNIPPET = """curl {url}/chat/completions \\
-  -H "Authorization: Bearer {token}" \\
-  -H "Content-Type: application/json" \\
-  -d '{{"model": "{llm}", "messages": [{{"role": "user", "content": "Hello"}}]}}'"""
 
 
 class PlaceField(forms.ModelChoiceField):
@@ -82,7 +79,7 @@ def urls() -> list[URLPattern]:
 
     @page(permission=selectors.MANAGE_OWN, methods=("GET", "POST"))
     def keys(request: HttpRequest) -> HttpResponse:
-        places = selectors.places_for_key(_user(request))
+        places = selectors.places_for_key(user_of(request))
         form = KeyForm(request.POST or None, places=places)
         if request.method == "POST" and form.is_valid():
             if not is_first_time(request):
@@ -101,7 +98,7 @@ def urls() -> list[URLPattern]:
 
     @page(permission=selectors.MANAGE_OWN, methods=("POST",))
     def revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
-        key = selectors.key_for(_user(request), key_id)
+        key = selectors.key_for(user_of(request), key_id)
         with problems_as_messages(request, done=_("%s is refused from now on.") % key):
             services.revoke_key(key=key, actor=actor_of(request))
         return HttpResponseRedirect(reverse(_HOME))
@@ -114,7 +111,7 @@ def urls() -> list[URLPattern]:
 
 def _show(request: HttpRequest, form: KeyForm, made: services.NewKey | None = None) -> HttpResponse:
     # Revoked keys come last, the newest of each kind first.
-    rows = selectors.keys_for(_user(request)).order_by(
+    rows = selectors.keys_for(user_of(request)).order_by(
         F("revoked_at").desc(nulls_first=True), "-created_at"
     )
     base_url = f"{settings.GATEWAY_URL}/v1"
@@ -130,7 +127,7 @@ def _show(request: HttpRequest, form: KeyForm, made: services.NewKey | None = No
         now=now(),
         base_url=base_url,
         made=made,
-        snippet=made and _SNIPPET.format(url=base_url, token=made.token, llm=_some_llm(request)),
+        snippets=snippets(url=base_url, token=made.token, llm=_some_llm(request)) if made else [],
     )
     return shown_once(response) if made else response
 
@@ -143,5 +140,6 @@ def _some_llm(request: HttpRequest) -> str:
     return next((llm.name for llm in chat if llm.pk in on), "gpt-5-mini")
 
 
-def _user(request: HttpRequest) -> User:
+def user_of(request: HttpRequest) -> User:
+    """Return who is signed in."""
     return cast("User", request.user)

@@ -123,6 +123,24 @@ class RoleAssignment(models.Model):
         return f"{self.user}: {self.get_role_display()}"
 
 
+class Preference(models.Model):
+    """Something that one person has set for themselves, such as a card that they have put away."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="preferences")
+    name = models.CharField(max_length=64)
+    value = models.JSONField()
+
+    class Meta:
+        verbose_name = _("preference")
+        constraints = (
+            models.UniqueConstraint(fields=("user", "name"), name="each_preference_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value}"
+
+
 class Invitation(models.Model):
     """A link by which an invited person sets a password and signs in for the first time.
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.db.models import QuerySet
 
-from core.identity.models import Role, User
+from core.identity.models import Preference, Role, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class SecondFactor:
 def account_admins() -> QuerySet[User]:
     """Return the active account admins of the current account."""
     return User.objects.filter(is_active=True, roles__role=Role.ACCOUNT_ADMIN).distinct()
+
+
+def preference_of(user: User, name: str) -> Any:
+    """Return what somebody has set for themselves under a name, or None."""
+    return Preference.objects.filter(user=user, name=name).values_list("value", flat=True).first()
 
 
 def has_second_factor(user: User) -> bool:

@@ -25,6 +25,7 @@ from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from core.access.permissions import may
+from core.identity.selectors import account_admins
 from core.kit.problems import NotAllowed, NotFound, Problem
 from core.tenancy.context import in_account_schema
 from core.ui.forms import add_problem
@@ -104,7 +105,13 @@ def problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
         title=problem.title,
         status=problem.status,
         problem=problem,
+        # Who can change what somebody may do.
+        helpers=list(account_admins()[:3]) if _needs_an_admin(problem) else [],
     )
+
+
+def _needs_an_admin(problem: Problem) -> bool:
+    return problem.status == NotAllowed.status and in_account_schema()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Response
 
 # Mozilla Public License 2.0; from the npm package axe-core 4.14.1, unchanged.
 _AXE = Path(__file__).parent / "assets" / "axe.min.js"
@@ -71,9 +71,14 @@ class Trouble:
 
     def watch(self, page: Page) -> None:
         """Note errors on the console, exceptions and requests that failed."""
-        page.on("console", lambda said: said.type == "error" and self.note(page, said.text))
+        page.on("console", lambda said: self._hear(page, said))
         page.on("pageerror", lambda error: self.note(page, f"exception {error}"))
         page.on("response", lambda answer: self._check(page, answer))
+
+    def _hear(self, page: Page, said: ConsoleMessage) -> None:
+        # An answer that is expected to refuse is also an error on the console.
+        if said.type == "error" and not (self.expected and "status of 4" in said.text):
+            self.note(page, said.text)
 
     def _check(self, page: Page, answer: Response) -> None:
         if answer.status >= 400 and not any(part in answer.url for part in self.expected):

@@ -155,6 +155,7 @@ def product(slug: str) -> list[Row]:
     at = f"/{slug}"
     rows = [
         *get(f"{at}/", BRANCH_ADMINS),
+        *post(f"{at}/first-steps/", BRANCH_ADMINS),
         *get(f"{at}/me/", SIGNED_IN),
         *get(f"{at}/audit/", BRANCH_ADMINS),
         *get(f"{at}/audit/export.csv", BRANCH_ADMINS),
@@ -230,6 +231,9 @@ ACCOUNT_ROWS = [
     *post("/admins/<uuid:assignment_id>/remove/", ADMINS),
     *product("copilot"),
     *product("console"),
+    *both("/console/start/", SIGNED_IN),
+    # Ada has no seat.
+    *get("/console/start/call/", MEMBERS),
     *both("/console/keys/", SIGNED_IN),
     # The key is Mia's.
     *post("/console/keys/<uuid:key_id>/revoke/", BRANCH_ADMINS | {"mia"}, "404"),

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 
 from core.access.permissions import may
 from core.access.scopes import Scope, scope_of
@@ -11,6 +11,9 @@ from core.credits.selectors import BookFigures, book_of, figures_of, open_cycle_
 from core.hierarchy.administration import nodes_in
 from core.hierarchy.selectors import members_for, teams_for
 from core.hierarchy.wallets import branch_credits
+from core.identity.models import User
+from core.identity.preferences import set_preference
+from core.identity.selectors import preference_of
 from core.ui.audit import ShownEntry, shown_entries
 from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
@@ -40,7 +43,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             fragment="period",
             days=days,
             periods=PERIODS,
-            steps=_open_steps(request, site) if scope.everything else [],
+            **(_checklist(request, site) if scope.everything else {}),
             cycle=open_cycle_of(book_of(site.slug)),
             totals=usage.totals(site.slug, scope, since=since),
             charts=_charts(by_day),
@@ -52,7 +55,16 @@ def urls(site: ProductSite) -> list[URLPattern]:
             **money,
         )
 
-    return [path("", overview, name="overview")]
+    @page(permission=site.permission("view_overview"), methods=("POST",))
+    def put_away(request: HttpRequest) -> HttpResponse:
+        hidden = None if request.POST.get("show") else True
+        set_preference(user=_me(request), name=_hidden_name(site), value=hidden)
+        return HttpResponseRedirect(reverse(f"{site.slug}:overview"))
+
+    return [
+        path("", overview, name="overview"),
+        path("first-steps/", put_away, name="first-steps"),
+    ]
 
 
 def _days(request: HttpRequest) -> int:
@@ -60,12 +72,33 @@ def _days(request: HttpRequest) -> int:
     return int(asked) if asked in {str(days) for days in PERIODS} else PERIODS[0]
 
 
-def _open_steps(request: HttpRequest, site: ProductSite) -> list[Step]:
-    """The checklist, until all of it is done."""
+def _checklist(request: HttpRequest, site: ProductSite) -> dict[str, Any]:
+    """The checklist, until all of it is done; who looks may have put it away."""
+    steps = _steps(request, site)
+    done = sum(step.is_done for step in steps)
+    if done == len(steps):
+        return {"steps": []}
+    return {
+        "steps": steps,
+        "steps_done": done,
+        "steps_left": len(steps) - done,
+        "steps_hidden": preference_of(_me(request), _hidden_name(site)),
+    }
+
+
+def _steps(request: HttpRequest, site: ProductSite) -> list[Step]:
     account = request.account  # type: ignore[attr-defined]
     offered = [llm.pk for llm in site.offered_llms(account.pk, site.slug)]
-    steps = first_steps(site.product, offered=offered, connect=site.connect_step(site.product))
-    return [] if all(step.is_done for step in steps) else steps
+    return first_steps(site.product, offered=offered, connect=site.connect_step(site.product))
+
+
+def _hidden_name(site: ProductSite) -> str:
+    return f"first-steps-hidden:{site.slug}"
+
+
+def _me(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def _latest(site: ProductSite, scope: Scope) -> list[ShownEntry]:

@@ -128,6 +128,49 @@
     }
   });
 
+  /* -- Tabs: see components/tabs.html. The choice of a language is kept ------------------------ */
+
+  const pick = (tab, focus) => {
+    for (const other of tab.parentElement.children) {
+      const isIt = other === tab;
+      other.setAttribute("aria-selected", String(isIt));
+      other.tabIndex = isIt ? 0 : -1;
+      byId(other.getAttribute("aria-controls")).hidden = !isIt;
+    }
+    if (focus) tab.focus();
+    try {
+      localStorage.setItem(`cockpit-tab-${tab.closest("[data-tabs]").dataset.tabs}`, tab.id);
+    } catch {
+      // As above.
+    }
+  };
+
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest?.("[data-tabs] [role=tab]");
+    if (tab) pick(tab, false);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const tab = event.target.closest?.("[data-tabs] [role=tab]");
+    if (!tab || !["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) return;
+    event.preventDefault();
+    const all = [...tab.parentElement.children];
+    const at = all.indexOf(tab);
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: -1 }[event.key];
+    pick(all.at(to % all.length), true);
+  });
+
+  const showTabs = (area) => {
+    for (const tabs of area.querySelectorAll?.("[data-tabs]") ?? []) {
+      const last = byId(kept(`cockpit-tab-${tabs.dataset.tabs}`) ?? "");
+      if (last && tabs.contains(last)) pick(last, false);
+    }
+  };
+
+  document.addEventListener("htmx:load", (event) => {
+    if (event.target !== document.body) showTabs(event.target);
+  });
+
   /* -- Focus: what had it may be gone after a swap, and then it must not fall to the top --------- */
 
   let lost = null;
@@ -178,6 +221,7 @@
   const ready = () => {
     const box = document.querySelector("[data-single-keys]");
     if (box) box.checked = !kept(KEYS_OFF);
+    showTabs(document);
     openNamed();
     window.addEventListener("hashchange", openNamed);
   };

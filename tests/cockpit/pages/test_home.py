@@ -37,7 +37,7 @@ def test_a_developer_lands_in_console(client_for: Clients, in_acme: Account) -> 
     developer = UserFactory()
     members.create_member(product=product_named("console"), user=developer, actor=TESTS)
 
-    assert client_for(developer, in_acme).get("/")["Location"] == "/console/me/"
+    assert client_for(developer, in_acme).get("/")["Location"] == "/console/start/"
 
 
 def test_a_change_is_not_sent_here(client_for: Clients, ada: User, acme: Account) -> None:

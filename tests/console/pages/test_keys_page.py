@@ -76,7 +76,7 @@ def test_the_snippet_names_an_llm_that_is_on(
 
     response = mia_client.post(HOME, form(place_of(acme, mia)))
 
-    snippet = response.context["snippet"]
+    snippet = response.context["snippets"][0].code
     assert '"model": "some-llm"' in snippet
     assert f"Bearer {response.context['made'].token}" in snippet
     assert "/v1/chat/completions" in snippet
