@@ -137,7 +137,7 @@ def test_it_takes_as_many_queries_for_30_members_as_for_3(
     add_members(product, 27)
 
     assert queries_of(ada_client, f"/{product.slug}/") == few
-    assert few <= 28
+    assert few <= 32
 
 
 def test_another_account_s_calls_are_not_counted(

@@ -7,12 +7,14 @@ import pytest
 from console.models import Membership
 from console.services.keys import create_key
 from core.hierarchy.product import product_named
+from core.hierarchy.services import members
 from core.identity.models import User
 from core.tenancy.context import in_public
 from tenants.models import Account
 from tests.cast import TESTS
 from tests.clients import AccountClient
 from tests.core.ui.people import add_members, queries_of
+from tests.factories.identity import UserFactory
 from tests.factories.tenants import LlmFactory
 
 
@@ -118,13 +120,14 @@ def test_a_key_is_found_by_name_by_its_owner_and_admins_only(
     client_for: Callable[..., AccountClient],
     ada_client: AccountClient,
     mia: User,
-    theo: User,
     in_acme: Account,
 ) -> None:
+    another = UserFactory()
+    members.create_member(product=product_named("console"), user=another, actor=TESTS)
     place = Membership.objects.filter(member__user=mia).first()
     assert place is not None
     create_key(account=in_acme, membership=place, name="Nightly report", actor=TESTS)
-    asked = [ada_client, client_for(mia, in_acme), client_for(theo, in_acme)]
+    asked = [ada_client, client_for(mia, in_acme), client_for(another, in_acme)]
 
     assert ["/console/keys/" in found(client, "nightly") for client in asked] == [True, True, False]
 
