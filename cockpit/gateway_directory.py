@@ -5,7 +5,7 @@ answers until the account's policy version moves.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -13,7 +13,8 @@ import structlog
 from console import binding as console
 from copilot import binding as copilot
 from core.access.permissions import PRODUCTS
-from core.access.selectors import active_llm_ids
+from core.access.rules.product import ProductAccess
+from core.access.selectors import access_of
 from core.gateway.errors import AccountSuspended
 from core.gateway.ports import (
     AccountSnapshot,
@@ -36,7 +37,7 @@ from core.tokens.scopes import GATEWAY
 from core.tokens.selectors import active_client_app
 from tenants.credentials import Credential, credentials_of
 from tenants.models import Account, Llm as CatalogueLlm, PriceRow
-from tenants.selectors import offered_llms, terms_of
+from tenants.selectors import offered_llms, terms_of, withheld_features
 
 _KEY = re.compile(r"ck_([a-z0-9-]{1,40})_[A-Za-z0-9]{20,64}")
 _BINDINGS: dict[str, Callable[..., Principal]] = {
@@ -100,7 +101,16 @@ class PostgresDirectory:
         with in_account(account):
             # The version comes first: a change meanwhile makes the snapshot older, never newer.
             policy = PolicyState.objects.get(pk=1)
-            active = {product: active_llm_ids(product) for product in PRODUCTS}
+            offered = {product: offered_llms(account.id, product) for product in PRODUCTS}
+            withheld = {product: withheld_features(account.id, product) for product in PRODUCTS}
+            access = {
+                product: access_of(
+                    product,
+                    offered=(llm.pk for llm in offered[product]),
+                    withheld=withheld[product],
+                )
+                for product in PRODUCTS
+            }
             guardrails = {product: bound_guardrails(product) for product in PRODUCTS}
         terms = terms_of(account.id)
         return AccountSnapshot(
@@ -109,8 +119,9 @@ class PostgresDirectory:
             credit_factor=terms.credit_factor,
             factor_version=terms.factor_version,
             policy_version=policy.version,
-            llms=_llms_of(account, active),
+            llms=_llms_of(account, offered, access),
             guardrails=guardrails,
+            access=access,
         )
 
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
@@ -139,11 +150,15 @@ def _client_app_of(token: UserToken) -> UUID | None:
     return app.pk
 
 
-def _llms_of(account: AccountRef, active: dict[str, frozenset[UUID]]) -> dict[str, dict[str, Llm]]:
+def _llms_of(
+    account: AccountRef,
+    offered: Mapping[str, Sequence[CatalogueLlm]],
+    access: Mapping[str, ProductAccess],
+) -> dict[str, dict[str, Llm]]:
     """Return, by product and name, what is both offered and switched on and can be answered."""
     on = {
-        product: [llm for llm in offered_llms(account.id, product) if llm.pk in active[product]]
-        for product in PRODUCTS
+        product: [llm for llm in llms if llm.pk in access[product].on]
+        for product, llms in offered.items()
     }
     rows = {llm.pk: llm for llms in on.values() for llm in llms}
     credentials = credentials_of(llm.deployment for llm in rows.values() if _has_deployment(llm))

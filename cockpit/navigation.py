@@ -78,6 +78,27 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "LLMs", "neurology", "/{product}/llms/", "{product}.view_llms", "models prices", "l"
             ),
             Entry(
+                "LLM access",
+                "rule",
+                "/{product}/llm-access/",
+                "{product}.view_access",
+                "policy allow block matrix",
+            ),
+            Entry(
+                "Features",
+                "toggle_on",
+                "/{product}/features/",
+                "{product}.view_access",
+                "switches image generation keys",
+            ),
+            Entry(
+                "Effective access",
+                "troubleshoot",
+                "/{product}/access/",
+                "{product}.view_access",
+                "why explain may member",
+            ),
+            Entry(
                 "Guardrails", "shield", "/{product}/guardrails/", "{product}.view_guardrails", "pii"
             ),
         ),

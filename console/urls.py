@@ -4,7 +4,7 @@ from console.pages import keys, start
 from console.pages.first_steps import key_step
 from console.product import PRODUCT
 from core.ui.product.urls import product_urls
-from tenants.selectors import credit_factor_of, offered_llms
+from tenants.selectors import credit_factor_of, offered_llms, withheld_features
 
 app_name = "console"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
         PRODUCT,
         offered_llms=offered_llms,
         credit_factor=credit_factor_of,
+        withheld_features=withheld_features,
         connect_step=key_step,
     ),
     *keys.urls(),

@@ -16,7 +16,15 @@ from core.hierarchy.product import Product
 from core.identity.models import Role, RoleAssignment
 from core.kit.problems import NotFound
 from core.tenancy.context import in_account, in_public
-from tenants.models import Account, CreditFactor, CreditTerms, Llm, LlmOffer, PriceRow
+from tenants.models import (
+    Account,
+    CreditFactor,
+    CreditTerms,
+    Llm,
+    LlmOffer,
+    PriceRow,
+    WithheldFeature,
+)
 from tenants.rules import RESERVED_SLUGS, is_slug
 
 
@@ -164,6 +172,13 @@ def offered_llms(account_id: Any, product: str) -> list[Llm]:
             .order_by("llm__vendor", "llm__name")
         )
         return [offer.llm for offer in offers]
+
+
+def withheld_features(account_id: Any, product: str) -> frozenset[str]:
+    """Return the features that the super admin does not let a product of an account have."""
+    with in_public():
+        rows = WithheldFeature.objects.filter(account_id=account_id, product=product)
+        return frozenset(rows.values_list("feature", flat=True))
 
 
 def offered_ids(account: Account) -> dict[str, frozenset[UUID]]:

@@ -19,6 +19,7 @@ _COMMON: dict[str, Any] = {
         _asset("cockpit/css/cockpit.css"),
         _asset("cockpit/css/parts.css"),
         _asset("cockpit/css/shell.css"),
+        _asset("cockpit/css/access.css"),
     ],
     "SCRIPTS": [_asset("cockpit/js/cockpit.js"), _asset("cockpit/js/shell.js")],
     "SITE_FAVICONS": [

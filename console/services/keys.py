@@ -11,13 +11,20 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from console.errors import KeyRevoked
 from console.models import Membership, VirtualKey
+from console.product import PRODUCT
+from console.selectors.keys import MANAGE_ALL
+from core.access.errors import FeatureOff
+from core.access.permissions import may
+from core.access.selectors import access_of
+from core.access.words import change_in_words, reason_in_words, who_can_help
 from core.audit import verbs
 from core.audit.services import Actor, record
 from core.hierarchy.errors import IsArchived
+from core.hierarchy.policies import path_of
 from core.kit.clock import now
 from core.kit.problems import InvalidInput
 from core.kit.secrets import keyed_hash, random_token
@@ -25,8 +32,10 @@ from core.notifications import kinds
 from core.notifications.services import notify
 from core.tenancy.context import Account
 from core.tenancy.policy import bump_policy
+from tenants.selectors import withheld_features
 
 KEY_PREFIX = "ck"
+_PERSONAL_KEYS = "personal_keys"
 
 KEY_CREATED = verbs.register(
     "key.created", "{actor} created the key {target} for {after[member]}", icon="key"
@@ -75,7 +84,10 @@ def create_key(
     Raises:
         InvalidInput: the name is empty or too long, or the expiry is in the past.
         IsArchived: the membership or its member is archived.
+        FeatureOff: it is for the actor's own calls, and personal keys are off for them.
     """
+    if actor.id == str(membership.member.user_id):
+        _need_personal_keys(account, membership)
     if membership.is_archived or membership.member.is_archived:
         raise IsArchived("Keys belong to active members. Restore the member first.")
     if expires_at is not None and expires_at <= now():
@@ -92,6 +104,28 @@ def create_key(
     after = {"member": str(membership.member), "place": str(membership), "last_four": key.last_four}
     _record(KEY_CREATED, key, actor, after=after)
     return NewKey(key, token)
+
+
+def _need_personal_keys(account: Account, membership: Membership) -> None:
+    """Pass whoever manages everybody's keys, and those for whom the feature is on."""
+    if may(membership.member.user, MANAGE_ALL):
+        return
+    path = path_of(PRODUCT, membership)
+    access = access_of(
+        PRODUCT.slug,
+        offered=(),
+        withheld=withheld_features(account.id, PRODUCT.slug),
+        nodes=(node.id for node in path),
+    )
+    decision = access.why_feature(_PERSONAL_KEYS, path)
+    assert decision is not None
+    if not decision.is_allowed:
+        what = gettext("Personal keys")
+        raise FeatureOff(
+            f"{reason_in_words(decision, what)}. {change_in_words(decision.flip[0], what)}, or ask "
+            f"an {who_can_help(decision)}.",
+            feature=_PERSONAL_KEYS,
+        )
 
 
 @transaction.atomic

@@ -26,6 +26,8 @@ _ADMIN_OF_A_PRODUCT = (
     "manage_credits",
     "view_llms",
     "manage_llms",
+    "view_access",
+    "manage_access",
     "view_guardrails",
     "manage_guardrails",
     "view_usage",
@@ -42,6 +44,8 @@ _TEAM_ADMIN = (
     "manage_admins",
     "view_usage",
     "view_audit",
+    "view_access",
+    "manage_access",
     "use",
 )
 _ORGANIZATION_ADMIN = (*_TEAM_ADMIN, "manage_teams")

@@ -1,15 +1,30 @@
-"""Switching LLMs on and off for a product of the account."""
+"""Every write of access: LLMs of a product, policies of nodes, switches of features.
 
+The caller has found the node in the actor's scope, and knows what nodes and LLMs are called.
+"""
+
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import transaction
 
-from core.access.models import LlmActivation
+from core.access.errors import UnknownFeature
+from core.access.features import features_of
+from core.access.models import FeatureSwitch, LlmActivation, NodeLlmPolicy
+from core.access.rules.llms import LlmPolicy
+from core.access.rules.paths import PathNode
+from core.access.rules.switches import Switch
 from core.audit import verbs
 from core.audit.services import Actor, record
 from core.tenancy.policy import bump_policy
 
 LLM_ON = verbs.register("llm.switched_on", "{actor} switched {target} on", icon="toggle_on")
+POLICY_SET = verbs.register(
+    "llm.policy_set", "{actor} changed which LLMs {target} may use", icon="rule"
+)
+FEATURE_SET = verbs.register(
+    "feature.set", "{actor} set {after[feature]} for {target} to {after[state]}", icon="toggle_on"
+)
 LLM_OFF = verbs.register("llm.switched_off", "{actor} switched {target} off", icon="toggle_off")
 
 
@@ -30,3 +45,116 @@ def switch_llm_off(*, product: str, llm_id: UUID, llm_name: str, actor: Actor) -
     if gone:
         record(actor=actor, verb=LLM_OFF, target=("llm", llm_id, llm_name), product=product)
         bump_policy()
+
+
+@transaction.atomic
+def set_llm_policy(
+    *,
+    product: str,
+    node: PathNode,
+    policy: LlmPolicy,
+    names: Mapping[UUID, str],
+    actor: Actor,
+    reason: str = "",
+) -> LlmPolicy:
+    """Say which LLMs a node may use, and return what it said before. An empty policy inherits.
+
+    `names` are what LLMs are called, for the audit log.
+    """
+    rows = NodeLlmPolicy.objects.select_for_update().filter(product=product, node_id=node.id)
+    row = rows.first()
+    before = row.as_policy() if row is not None else LlmPolicy()
+    if policy == before:
+        return before
+    if policy.is_empty:
+        rows.delete()
+    else:
+        NodeLlmPolicy.objects.update_or_create(
+            product=product, node_id=node.id, defaults=_columns(policy)
+        )
+    record(
+        actor=actor,
+        verb=POLICY_SET,
+        target=(node.kind, node.id, node.label),
+        before=_in_words(before, names),
+        after=_in_words(policy, names),
+        reason=reason,
+        product=product,
+    )
+    bump_policy()
+    return before
+
+
+@transaction.atomic
+def set_feature(
+    *,
+    product: str,
+    node: PathNode,
+    feature: str,
+    switch: Switch | None,
+    actor: Actor,
+    reason: str = "",
+) -> Switch | None:
+    """Turn a feature on or off for a node, and return what it said before. None inherits.
+
+    Raises:
+        UnknownFeature: the product has no such feature.
+    """
+    known = {each.key: each for each in features_of(product)}
+    if feature not in known:
+        raise UnknownFeature(f"{product.title()} has no feature {feature!r}.")
+    rows = FeatureSwitch.objects.select_for_update().filter(
+        product=product, node_id=node.id, feature=feature
+    )
+    row = rows.first()
+    before = row.as_switch() if row is not None else None
+    if switch == before:
+        return before
+    if switch is None:
+        rows.delete()
+    else:
+        FeatureSwitch.objects.update_or_create(
+            product=product,
+            node_id=node.id,
+            feature=feature,
+            defaults={"is_on": switch.is_on, "is_locked": switch.is_locked},
+        )
+    title = str(known[feature].title)
+    record(
+        actor=actor,
+        verb=FEATURE_SET,
+        target=(node.kind, node.id, node.label),
+        before={"feature": title, "state": _state(before)},
+        after={"feature": title, "state": _state(switch)},
+        reason=reason,
+        product=product,
+    )
+    bump_policy()
+    return before
+
+
+def _columns(policy: LlmPolicy) -> dict[str, object]:
+    return {
+        "only": None if policy.only is None else sorted(policy.only),
+        "add": sorted(policy.add),
+        "block": sorted(policy.block),
+        "is_locked": policy.is_locked,
+    }
+
+
+def _in_words(policy: LlmPolicy, names: Mapping[UUID, str]) -> dict[str, object]:
+    def named(ids: frozenset[UUID]) -> list[str]:
+        return sorted(names.get(each, str(each)) for each in ids)
+
+    return {
+        "only": None if policy.only is None else named(policy.only),
+        "add": named(policy.add),
+        "block": named(policy.block),
+        "locked": policy.is_locked,
+    }
+
+
+def _state(switch: Switch | None) -> str:
+    if switch is None:
+        return "inherited"
+    return ("on" if switch.is_on else "off") + (", locked" if switch.is_locked else "")

@@ -90,7 +90,7 @@ class Admission:
         """
         principal = await self._snapshots.principal(ticket.credential)
         snapshot = await self._open_snapshot(principal)
-        llm = llm_for(snapshot, principal.product, ticket.body)
+        llm = llm_for(snapshot, principal, ticket.body)
         if ticket.body.has_remote_images and not self._upstream.takes_image_addresses(llm):
             raise InvalidBody(
                 f"{llm.name} takes images as data URLs only, not by their address.",
@@ -109,7 +109,7 @@ class Admission:
         if principal.expires_at is None or principal.expires_at > now():
             principal = await self._snapshots.principal(ticket.credential)
         snapshot = await self._open_snapshot(principal)
-        llm_for(snapshot, principal.product, ticket.body)
+        llm_for(snapshot, principal, ticket.body)
 
     async def _open_snapshot(self, principal: Principal) -> AccountSnapshot:
         snapshot = await self._snapshots.snapshot(principal.account)

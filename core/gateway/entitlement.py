@@ -1,8 +1,15 @@
 """Which LLMs a caller may use: exactly the names that `/v1/models` lists, on the paths they fit."""
 
+from core.access.errors import FeatureOff
+from core.access.rules.decisions import Decision
+from core.access.rules.product import ProductAccess
+from core.access.words import change_in_words, reason_in_words, step_in_words, who_can_help
 from core.gateway.bodies import Body
 from core.gateway.errors import InvalidBody, LlmNotAllowed, LlmNotFound, PriceUnknown
-from core.gateway.ports import AccountSnapshot, Llm
+from core.gateway.ports import AccountSnapshot, Llm, Principal
+
+_IMAGES = "image_generation"
+_HELPER = "account admin"
 
 _PATHS = {
     "chat": "/v1/chat/completions",
@@ -11,24 +18,36 @@ _PATHS = {
 }
 
 
-def usable_llms(snapshot: AccountSnapshot, product: str) -> list[Llm]:
+def usable_llms(snapshot: AccountSnapshot, principal: Principal) -> list[Llm]:
     """Return what would be admitted, by name."""
-    llms = snapshot.llms.get(product, {})
-    return [llms[name] for name in sorted(llms) if llms[name].price is not None]
+    llms = snapshot.llms.get(principal.product, {})
+    access = _access(snapshot, principal)
+    usable = access.llms(principal.path)
+    has_images = access.has(_IMAGES, principal.path)
+    return [
+        llm
+        for _, llm in sorted(llms.items())
+        if llm.id in usable and llm.price is not None and (llm.kind != "image" or has_images)
+    ]
 
 
-def llm_for(snapshot: AccountSnapshot, product: str, body: Body) -> Llm:
+def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
     """Return the LLM that a request names.
 
     Raises:
         LlmNotFound: no LLM of the account has this name.
-        LlmNotAllowed: it is on for the account's other product only.
+        LlmNotAllowed: a policy on the caller's path keeps it away, or it is on for the account's
+            other product only.
+        FeatureOff: it makes images, and image generation is off for the caller.
         PriceUnknown: it has no price.
         InvalidBody: it is of another kind than the path.
     """
-    llm = snapshot.llms.get(product, {}).get(body.model)
+    llm = snapshot.llms.get(principal.product, {}).get(body.model)
     if llm is None:
-        raise _missing(snapshot, product, body.model)
+        raise _missing(snapshot, principal.product, body.model)
+    access = _access(snapshot, principal)
+    if llm.id not in access.llms(principal.path):
+        raise _kept_away(llm, access.why_llm(llm.id, principal.path))
     if llm.price is None:
         raise PriceUnknown(
             f"{llm.name} has no price, so nothing can be reserved for it. A super admin can set "
@@ -37,7 +56,45 @@ def llm_for(snapshot: AccountSnapshot, product: str, body: Body) -> Llm:
         )
     if llm.kind != body.kind:
         raise InvalidBody(f"{llm.name} answers at {_PATHS[llm.kind]}, not here.", param="model")
+    if llm.kind == "image" and not access.has(_IMAGES, principal.path):
+        raise _images_off(access.why_feature(_IMAGES, principal.path))
     return llm
+
+
+def _access(snapshot: AccountSnapshot, principal: Principal) -> ProductAccess:
+    return snapshot.access.get(principal.product) or ProductAccess(principal.product)
+
+
+def _kept_away(llm: Llm, decision: Decision) -> LlmNotAllowed:
+    return LlmNotAllowed(
+        f"You may not use {llm.name}: {reason_in_words(decision, llm.name)}. An {_HELPER} can "
+        "change that.",
+        param="model",
+        who_can_help=[_HELPER],
+        **_explained(decision, llm.name),
+    )
+
+
+def _images_off(decision: Decision | None) -> FeatureOff:
+    what = "image generation"
+    if decision is None:
+        return FeatureOff(f"This product has no {what}.", feature=_IMAGES)
+    helper = who_can_help(decision)
+    return FeatureOff(
+        f"{what.capitalize()} is off for you: {reason_in_words(decision, what)}. "
+        f"{'A' if helper.startswith('s') else 'An'} {helper} can change that.",
+        feature=_IMAGES,
+        who_can_help=[helper],
+        **_explained(decision, what),
+    )
+
+
+def _explained(decision: Decision, what: str) -> dict[str, object]:
+    return {
+        "reason": decision.reason.rule,
+        "trace": [step_in_words(step, what) for step in decision.trace],
+        "would_help": [change_in_words(change, what) for change in decision.flip],
+    }
 
 
 def _missing(snapshot: AccountSnapshot, product: str, name: str) -> LlmNotFound | LlmNotAllowed:

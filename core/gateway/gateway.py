@@ -145,7 +145,7 @@ class Gateway:
         snapshot = await self.snapshots.snapshot(principal.account)
         if snapshot.is_suspended:
             raise AccountSuspended("A super admin has suspended this account; ask them about it.")
-        return principal, usable_llms(snapshot, principal.product)
+        return principal, usable_llms(snapshot, principal)
 
     # -- what goes on beside the calls -------------------------------------------------------------
 

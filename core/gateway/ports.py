@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Literal, Protocol
 from uuid import UUID
 
+from core.access.rules.paths import Path
+from core.access.rules.product import ProductAccess
 from core.credits.messages import (
     HeartbeatRequest,
     ReserveAnswer,
@@ -63,6 +65,8 @@ class Principal:
     key_id: UUID | None = None
     client_id: UUID | None = None
     label: str = ""
+    # From `global` down to the member: whose policies count.
+    path: Path = ()
     cap_subjects: tuple[UUID, ...] = ()
     policy_version: int = 0
     expires_at: datetime | None = None
@@ -129,6 +133,8 @@ class AccountSnapshot:
     policy_version: int
     llms: Mapping[str, Mapping[str, Llm]] = field(default_factory=dict)
     guardrails: Mapping[str, tuple[BoundGuardrail, ...]] = field(default_factory=dict)
+    # By product; one that is missing lets nobody use anything.
+    access: Mapping[str, ProductAccess] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def principal_at(
         client_id=client_app_id,
         label=seat.label,
         labels={str(subject): name for subject, name in names.items()},
+        path=seat.nodes,
         cap_subjects=(*((key_id,) if key_id is not None else ()), *seat.path),
         policy_version=policy_version,
         expires_at=expires_at,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from core.access.rules.paths import NodeKind, Path, PathNode
 from core.hierarchy.product import Product
 from core.kit.problems import NotAllowed
 
@@ -33,6 +34,19 @@ class Seat:
         nodes = (self.membership_id, self.member_id, self.team_id, self.organization_id)
         inner = tuple(node for node in nodes if node is not None)
         return inner if self.organization_id == self.global_id else (*inner, self.global_id)
+
+    @property
+    def nodes(self) -> Path:
+        """The nodes whose policies count for a call from here, from `global` down to the member."""
+        path = [PathNode("global", self.global_id)]
+        if self.organization_id != self.global_id:
+            path.append(self._node("organization", self.organization_id))
+        if self.team_id is not None:
+            path.append(self._node("team", self.team_id))
+        return (*path, self._node("member", self.member_id))
+
+    def _node(self, kind: NodeKind, node_id: UUID) -> PathNode:
+        return PathNode(kind, node_id, self.names.get(node_id, ""))
 
 
 def seat_of_user(product: Product, user_id: UUID, *, team: str | None = None) -> Seat:

@@ -150,6 +150,13 @@ def place_for(product: Product, scope: Scope, place_id: UUID | str, *, member: U
     return _one(rows.select_related("member__user", "organization", "team"), place_id)
 
 
+def named_like(members: QuerySet[Any], term: str) -> QuerySet[Any]:
+    """Return those of these members whose name or address has every word of a term, by name."""
+    for word in term.split():
+        members = members.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
+    return members.order_by("user__name", "user__email")
+
+
 def members_in(product: Product, node: AbstractOrganization | AbstractTeam) -> QuerySet[Any]:
     """Return the members with a place in an organization or a team, by name."""
     where = {"team" if isinstance(node, AbstractTeam) else "organization": node}

@@ -3,6 +3,7 @@
 from core.credits.models import Period, Rollover, StatementState
 from tenants.models.accounts import Account, AccountState, Domain
 from tenants.models.anchors import AuditAnchor
+from tenants.models.features import WithheldFeature
 from tenants.models.figures import AccountFigure, DailyFigure
 from tenants.models.llms import Llm, LlmKind, LlmOffer, PlatformDeployment, PriceRow
 from tenants.models.signing import SigningKey
@@ -28,4 +29,5 @@ __all__ = (
     "SigningKey",
     "StatementState",
     "StatementSummary",
+    "WithheldFeature",
 )

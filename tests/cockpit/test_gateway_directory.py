@@ -65,6 +65,7 @@ def test_a_key_is_its_members_place(acme: Account, mia: User, key: NewKey) -> No
             str(seat.organization_id): "Marketing",
             str(key.key.pk): "laptop",
         },
+        path=seat.nodes,
         cap_subjects=(key.key.pk, *seat.path),
         policy_version=version,
     )

@@ -11,14 +11,19 @@ from console.product import PRODUCT
 from console.selectors import keys as selectors
 from console.services import keys as services
 from console.services.keys import NewKey
+from core.access.errors import FeatureOff
+from core.access.rules.switches import Switch
+from core.access.services import set_feature
 from core.audit.models import AuditEntry
 from core.hierarchy.errors import IsArchived
+from core.hierarchy.policies import path_of
 from core.hierarchy.services import members
 from core.identity.models import User
 from core.kit.problems import InvalidInput, NotFound
-from core.tenancy.context import in_account
+from core.tenancy.context import in_account, in_public
 from core.tenancy.policy import policy_version
 from tenants.models import Account
+from tenants.services.features import set_features
 from tests.cast import TESTS, actor_of
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -32,6 +37,51 @@ def make(account: Account, user: User, name: str = "laptop") -> NewKey:
     return services.create_key(
         account=account, membership=primary_place_of(user), name=name, actor=actor_of(user)
     )
+
+
+# -- personal keys ---------------------------------------------------------------------------------
+
+
+def switch_personal_keys_off(user: User) -> None:
+    place = primary_place_of(user)
+    node = path_of(PRODUCT, place)[-2]
+    set_feature(
+        product="console",
+        node=node,
+        feature="personal_keys",
+        switch=Switch(is_on=False),
+        actor=TESTS,
+    )
+
+
+def test_without_personal_keys_a_developer_makes_none(in_acme: Account, mia: User) -> None:
+    switch_personal_keys_off(mia)
+
+    with pytest.raises(FeatureOff) as caught:
+        make(in_acme, mia)
+
+    assert "Content turns Personal keys off" in caught.value.detail
+    assert not VirtualKey.objects.exists()
+
+
+def test_an_admin_may_still_give_a_key(in_acme: Account, mia: User, ada: User) -> None:
+    switch_personal_keys_off(mia)
+
+    services.create_key(
+        account=in_acme, membership=primary_place_of(mia), name="theirs", actor=actor_of(ada)
+    )
+
+    assert VirtualKey.objects.get().name == "theirs"
+
+
+def test_what_the_super_admin_withholds_no_switch_brings_back(in_acme: Account, mia: User) -> None:
+    with in_public():
+        set_features(account=in_acme, product="console", features=(), actor=TESTS)
+
+    with pytest.raises(FeatureOff) as caught:
+        make(in_acme, mia)
+
+    assert "super admin" in caught.value.detail
 
 
 # -- creating --------------------------------------------------------------------------------------

@@ -145,6 +145,8 @@ def _things_at(
         "app_id": app.pk,
         "binding_id": binding.pk,
         "llm_id": llm.pk,
+        "kind": "team",
+        "feature": "image_generation",
         "call_id": _call(place, product=product.slug, llm=llm.name),
     }
     newcomer = invite_member(

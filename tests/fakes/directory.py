@@ -4,6 +4,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from core.access.rules.llms import LlmPolicy
+from core.access.rules.paths import PathNode
+from core.access.rules.product import ProductAccess
+from core.access.rules.switches import Switch
 from core.gateway.ports import (
     AccountSnapshot,
     Deployment,
@@ -19,6 +23,8 @@ from core.kit.problems import Unauthenticated
 from core.tenancy.context import AccountRef
 
 MIA = "ck_acme_mia-and-some-more-letters"
+
+EVERYBODY = PathNode("global", UUID(int=1), "global")
 
 # 2 and 8 US dollars for a million tokens, so that one input token costs 2 micro-dollars.
 PRICE = Price(
@@ -45,6 +51,8 @@ class FakeDirectory:
     is_suspended: bool = False
     llms: dict[str, dict[str, Llm]] = field(default_factory=dict)
     guardrails: tuple[BoundGuardrail, ...] = ()
+    policies: dict[UUID, LlmPolicy] = field(default_factory=dict)
+    switches: dict[str, dict[UUID, Switch]] = field(default_factory=dict)
     tokens: dict[str, Principal] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
 
@@ -52,11 +60,13 @@ class FakeDirectory:
         self.add_caller(MIA)
 
     def add_caller(self, token: str) -> Principal:
+        member_id = uuid4()
         principal = Principal(
             account=self.account,
             product=self.product,
             user_id=uuid4(),
-            member_id=uuid4(),
+            member_id=member_id,
+            path=(EVERYBODY, PathNode("member", member_id, "Mia")),
             membership_id=uuid4(),
             wallet_id=uuid4(),
             key_id=uuid4(),
@@ -143,10 +153,15 @@ class FakeDirectory:
             policy_version=self.version,
             llms={product: dict(llms) for product, llms in self.llms.items()},
             guardrails={self.product: self.guardrails},
+            access={product: self._access(product) for product in self.llms},
         )
 
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
         return WalletNote("the wallet of Mia", ("Theo (team admin)", "Ada (account admin)"))
+
+    def _access(self, product: str) -> ProductAccess:
+        on = frozenset(llm.id for llm in self.llms[product].values())
+        return ProductAccess(product, on, on, dict(self.policies), dict(self.switches))
 
     def _principal(self, token: str) -> Principal:
         if token not in self.tokens:

@@ -17,6 +17,8 @@ from tests.permissions.table import Row
 _MEANINGS = (
     ("/organization/", "node_id", "organization"),
     ("/team/", "node_id", "team"),
+    ("/llm-access/", "node_id", "team"),
+    ("/features/<str:kind>/", "node_id", "team"),
     ("/accounts/", "user_id", "admin_id"),
     ("/tenants/account/", "object_id", "account_id"),
     ("/tenants/llm/", "object_id", "llm_id"),

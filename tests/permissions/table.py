@@ -14,6 +14,8 @@ ADMINS = frozenset({"ada"})
 # Olga administers the organization that the things are in, Theo the team.
 ORGANIZATION_ADMINS = ADMINS | {"olga"}
 BRANCH_ADMINS = ORGANIZATION_ADMINS | {"theo"}
+# Who decides what the team may use: those above it.
+ABOVE_THE_TEAM = ORGANIZATION_ADMINS
 # On the public host.
 EVERYBODY = frozenset({"nobody", "sam"})
 SUPER_ADMINS = frozenset({"sam"})
@@ -176,6 +178,14 @@ def product(slug: str) -> list[Row]:
         *post(f"{at}/guardrails/<uuid:binding_id>/unbind/", ADMINS),
         *get(f"{at}/llms/", SIGNED_IN if slug == "console" else ADMINS),
         *post(f"{at}/llms/<uuid:llm_id>/switch/", ADMINS),
+        *get(f"{at}/llm-access/", BRANCH_ADMINS),
+        *post(f"{at}/llm-access/undo/", BRANCH_ADMINS),
+        # The team is Theo's, and what a branch has is decided above it.
+        *both(f"{at}/llm-access/<str:kind>/<uuid:node_id>/", ABOVE_THE_TEAM),
+        *both(f"{at}/llm-access/<str:kind>/<uuid:node_id>/<uuid:llm_id>/", ABOVE_THE_TEAM),
+        *get(f"{at}/features/", BRANCH_ADMINS),
+        *both(f"{at}/features/<str:kind>/<uuid:node_id>/<slug:feature>/", ABOVE_THE_TEAM),
+        *get(f"{at}/access/", BRANCH_ADMINS),
         *get(f"{at}/member/", BRANCH_ADMINS),
         *both(f"{at}/member/add/", BRANCH_ADMINS),
         *get(f"{at}/member/<uuid:member_id>/change/", BRANCH_ADMINS),
@@ -273,6 +283,8 @@ def account() -> list[Row]:
         *post(f"{at}/credits/<slug:product>/terms/preview/", SUPER_ADMINS),
         *post(f"{at}/credits/<slug:product>/top-up/", SUPER_ADMINS),
         *post(f"{at}/credits/<slug:product>/take-back/", SUPER_ADMINS),
+        *get(f"{at}/features/", SUPER_ADMINS),
+        *post(f"{at}/features/save/", SUPER_ADMINS),
         *get(f"{at}/llms/", SUPER_ADMINS),
         *post(f"{at}/llms/save/", SUPER_ADMINS),
     ]

@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 
 from core.access import selectors as access, services
 from core.access.permissions import may
+from core.hierarchy.policies import paths_of_user
 from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_messages, render_page
@@ -36,7 +37,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
         can_manage = may(request.user, site.permission("manage_llms"))
         rows = offered(request, site)
         if not can_manage:
-            rows = [row for row in rows if row.is_on]
+            mine = _usable(request, site)
+            rows = [row for row in rows if row.llm.pk in mine]
         return render_page(
             request,
             "product/llms.html",
@@ -88,6 +90,19 @@ def offered(request: HttpRequest, site: ProductSite) -> list[OfferedLlm]:
     return [
         _row(llm, factor, is_on=llm.pk in on) for llm in site.offered_llms(account.pk, site.slug)
     ]
+
+
+def _usable(request: HttpRequest, site: ProductSite) -> frozenset[UUID]:
+    """Return what somebody may call from at least one of their places."""
+    account = request.account  # type: ignore[attr-defined]
+    offered = site.offered_llms(account.pk, site.slug)
+    paths = paths_of_user(site.product, request.user)
+    rules = access.access_of(
+        site.slug,
+        offered=(llm.pk for llm in offered),
+        nodes=(node.id for path_ in paths for node in path_),
+    )
+    return frozenset().union(*(rules.llms(path_) for path_ in paths))
 
 
 def _row(llm: Any, factor: Decimal, *, is_on: bool) -> OfferedLlm:

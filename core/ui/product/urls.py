@@ -19,14 +19,16 @@ from core.ui.product.first_steps import Step, client_app_step
 class ProductSite:
     """What a product's pages are built from.
 
-    `offered_llms(account_id, product_slug)` returns the LLMs that the super admin offers, and
-    `credit_factor(account_id)` the credits for one US dollar. Both live in the public schema,
+    `offered_llms(account_id, product_slug)` returns the LLMs that the super admin offers,
+    `withheld_features` of the same the features that the account may not have, and
+    `credit_factor(account_id)` the credits for one US dollar. They live in the public schema,
     which the core does not know. `connect_step` is how a program is connected for the first time.
     """
 
     product: Product
     offered_llms: Callable[[object, str], Sequence[Any]]
     credit_factor: Callable[[object], Decimal]
+    withheld_features: Callable[[object, str], frozenset[str]]
     connect_step: Callable[[Product], Step] = client_app_step
 
     @property
@@ -44,6 +46,7 @@ def product_urls(
     *,
     offered_llms: Callable[[object, str], Sequence[Any]],
     credit_factor: Callable[[object], Decimal],
+    withheld_features: Callable[[object, str], frozenset[str]],
     connect_step: Callable[[Product], Step] = client_app_step,
 ) -> list[URLPattern]:
     """Return every route of one product's pages."""
@@ -51,20 +54,26 @@ def product_urls(
         audit,
         clients,
         credits,
+        effective,
+        features,
         guardrails,
+        llm_access,
         llms,
         me,
         overview,
         usage,
     )
 
-    site = ProductSite(product, offered_llms, credit_factor, connect_step)
+    site = ProductSite(product, offered_llms, credit_factor, withheld_features, connect_step)
     return [
         *overview.urls(site),
         *me.urls(site),
         *credits.urls(site),
         *usage.urls(site),
         *llms.urls(site),
+        *llm_access.urls(site),
+        *features.urls(site),
+        *effective.urls(site),
         *guardrails.urls(site),
         *clients.urls(site),
         *audit.urls(site),

@@ -3,13 +3,15 @@
 from decimal import Decimal
 from typing import Any
 
+from core.access.rules.llms import LlmPolicy
+from core.access.rules.paths import PathNode
 from core.access.selectors import active_llm_ids
-from core.hierarchy.product import Product
-from core.identity.models import User
+from core.access.services import set_llm_policy, switch_llm_on
+from core.hierarchy.product import Product, product_named
 from core.tenancy.context import in_account, in_public
 from tenants.models import Account, Llm
 from tenants.services.credits import set_credit_factor
-from tests.cast import TESTS
+from tests.cast import TEAM, TESTS
 from tests.clients import AccountClient
 from tests.core.ui.branch import text_of
 from tests.factories.tenants import LlmFactory
@@ -66,7 +68,7 @@ def test_nothing_offered_says_whom_to_ask(ada_client: AccountClient, product: Pr
 
 
 def test_a_developer_sees_only_what_is_on_and_changes_nothing(
-    ada_client: AccountClient, mia_client: AccountClient, acme: Account, mia: User
+    ada_client: AccountClient, mia_client: AccountClient, acme: Account
 ) -> None:
     on, off = LlmFactory(offered_to=acme), LlmFactory(offered_to=acme)
     ada_client.post(f"/console/llms/{on.pk}/switch/", {"on": "1"})
@@ -95,3 +97,22 @@ def test_many_llms_take_as_many_queries_as_few(
         ada_client.get(f"/{product.slug}/llms/")
 
     assert len(many) == len(few)
+
+
+def test_a_member_sees_only_what_a_policy_leaves(mia_client: AccountClient, acme: Account) -> None:
+    kept, taken = LlmFactory(offered_to=acme), LlmFactory(offered_to=acme)
+    with in_account(acme):
+        for llm in (kept, taken):
+            switch_llm_on(product="console", llm_id=llm.pk, llm_name=llm.name, actor=TESTS)
+        team = product_named("console").team._default_manager.get(name=TEAM)
+        set_llm_policy(
+            product="console",
+            node=PathNode("team", team.pk, team.name),
+            policy=LlmPolicy(block=frozenset({taken.pk})),
+            names={},
+            actor=TESTS,
+        )
+
+    rows = mia_client.get("/console/llms/").context["rows"]
+
+    assert [row.llm.pk for row in rows] == [kept.pk]

@@ -1,0 +1,17 @@
+"""What may go wrong in access."""
+
+from core.kit.problems import InvalidInput, NotAllowed
+
+
+class UnknownFeature(InvalidInput):
+    """The product has no feature of this key."""
+
+    code = "feature_unknown"
+    title = "There is no such feature"
+
+
+class FeatureOff(NotAllowed):
+    """The feature is off for whoever asks."""
+
+    code = "feature_off"
+    title = "This feature is off for you"

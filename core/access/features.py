@@ -1,0 +1,53 @@
+"""The registry of features: named switches that an account admin turns on and off for nodes.
+
+A feature that a product does not have is on nowhere in it. The super admin's ceiling stands above
+every switch.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One switch: its key in APIs, what people call it, what it lets them do, and its default."""
+
+    key: str
+    title: str | Promise
+    sentence: str | Promise
+    is_on_by_default: bool
+    products: tuple[str, ...]
+
+
+_BOTH = ("copilot", "console")
+
+_FEATURES = (
+    Feature(
+        "image_generation",
+        _("Image generation"),
+        _("Create images with the LLMs that can."),
+        is_on_by_default=True,
+        products=_BOTH,
+    ),
+    Feature(
+        "personal_keys",
+        _("Personal keys"),
+        _("Create virtual keys for one's own calls."),
+        is_on_by_default=True,
+        products=("console",),
+    ),
+)
+
+_by_key = {feature.key: feature for feature in _FEATURES}
+
+
+def features_of(product: str) -> tuple[Feature, ...]:
+    """Return the features that a product has, in the order in which pages show them."""
+    return tuple(feature for feature in _FEATURES if product in feature.products)
+
+
+def feature_named(key: str) -> Feature | None:
+    """Return a feature by its key, or None where there is none."""
+    return _by_key.get(key)

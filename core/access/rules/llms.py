@@ -1,0 +1,74 @@
+"""Which LLMs a path may use.
+
+Start with what is on for the account; walk the path: `only` replaces, `add` adds, `block` removes
+and holds for everything below (neither `only` nor `add` brings it back); always within the
+ceiling; `locked` forbids widening below.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from core.access.rules.paths import Path, PathNode
+
+Ids = frozenset[UUID]
+NONE: Ids = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class LlmPolicy:
+    """What one node says about LLMs. The empty policy inherits.
+
+    `only` is None where the node does not replace what it inherits; an empty one means none.
+    """
+
+    only: Ids | None = None
+    add: Ids = NONE
+    block: Ids = NONE
+    is_locked: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the node just inherits."""
+        return self == _INHERIT
+
+
+_INHERIT = LlmPolicy()
+Policies = Mapping[UUID, LlmPolicy]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How far a walk down the path has come. `lock` is the first node that forbids widening."""
+
+    usable: Ids
+    blocked: Ids = NONE
+    lock: PathNode | None = field(default=None)
+
+
+def walk(ceiling: Ids, path: Path, policies: Policies) -> Iterator[tuple[PathNode, Walk]]:
+    """Yield each node of the path with what may be used from there."""
+    at = Walk(usable=ceiling)
+    for node in path:
+        at = _step(at, ceiling, node, policies.get(node.id, _INHERIT))
+        yield node, at
+
+
+def usable_llms(ceiling: Ids, path: Path, policies: Policies) -> Ids:
+    """Return what the end of the path may use; `ceiling` is what is on for the account."""
+    usable = ceiling
+    for _, at in walk(ceiling, path, policies):
+        usable = at.usable
+    return usable
+
+
+def _step(at: Walk, ceiling: Ids, node: PathNode, policy: LlmPolicy) -> Walk:
+    usable = at.usable
+    if policy.only is not None:
+        # Under a lock `only` can narrow, not replace.
+        usable = policy.only & (usable if at.lock is not None else ceiling)
+    if at.lock is None:
+        usable |= policy.add & ceiling
+    blocked = at.blocked | policy.block
+    lock = at.lock or (node if policy.is_locked else None)
+    return Walk(usable - blocked, blocked, lock)

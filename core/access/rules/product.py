@@ -1,0 +1,62 @@
+"""All that decides about access in one product of an account, at one policy version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from core.access.features import features_of
+from core.access.rules.decisions import Decision
+from core.access.rules.llms import NONE, Ids, LlmPolicy, usable_llms
+from core.access.rules.paths import Path
+from core.access.rules.switches import FeatureCase, Switch, decide_feature, is_on
+from core.access.rules.why_llms import Case, decide_llm
+
+
+@dataclass(frozen=True, slots=True)
+class ProductAccess:
+    """The rules of one product; gateway, pages and REST ask the same object.
+
+    `offered` is the super admin's ceiling of LLMs, `on` what the account admin has switched on of
+    it, `withheld` the features that the super admin does not let the account have.
+    """
+
+    product: str
+    offered: Ids = NONE
+    on: Ids = NONE
+    policies: Mapping[UUID, LlmPolicy] = field(default_factory=dict)
+    switches: Mapping[str, Mapping[UUID, Switch]] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
+
+    @property
+    def ceiling(self) -> Ids:
+        """The LLMs that policies choose from."""
+        return self.offered & self.on
+
+    def llms(self, path: Path) -> Ids:
+        """Return the LLMs that the end of a path may use."""
+        return usable_llms(self.ceiling, path, self.policies)
+
+    def why_llm(self, llm: UUID, path: Path) -> Decision:
+        """Return the decision about one LLM with its reasons."""
+        return decide_llm(Case(llm, llm in self.offered, llm in self.on, path, self.policies))
+
+    def has(self, feature: str, path: Path) -> bool:
+        """Return whether the end of a path has a feature; one that the product lacks is off."""
+        case = self._feature_case(feature, path)
+        return case is not None and is_on(case)
+
+    def why_feature(self, feature: str, path: Path) -> Decision | None:
+        """Return the decision about one feature with its reasons; None if the product lacks it."""
+        case = self._feature_case(feature, path)
+        return None if case is None else decide_feature(case)
+
+    def _feature_case(self, key: str, path: Path) -> FeatureCase | None:
+        feature = next((each for each in features_of(self.product) if each.key == key), None)
+        if feature is None:
+            return None
+        return FeatureCase(
+            is_in_plan=key not in self.withheld,
+            is_on_by_default=feature.is_on_by_default,
+            path=path,
+            switches=self.switches.get(key, {}),
+        )

@@ -1,0 +1,182 @@
+"""Features: which node has which, told apart by what is inherited and what is its own."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from core.access.features import Feature, features_of
+from core.access.permissions import may
+from core.access.rules.product import ProductAccess
+from core.access.rules.switches import Switch
+from core.access.scopes import scope_of
+from core.access.selectors import access_of
+from core.access.services import set_feature
+from core.hierarchy.policies import (
+    PolicyRow,
+    check_editable,
+    effect_of_switch,
+    policy_rows,
+    row_named,
+)
+from core.kit.problems import NotAllowed, NotFound
+from core.ui.middleware import actor_of
+from core.ui.pages import page, problems_as_messages, render_page
+from core.ui.product.urls import ProductSite
+
+# What a button says, and what it makes of a node.
+_ACTS: dict[str, Switch | None] = {
+    "inherit": None,
+    "on": Switch(is_on=True),
+    "on-locked": Switch(is_on=True, is_locked=True),
+    "off": Switch(is_on=False),
+    "off-locked": Switch(is_on=False, is_locked=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one node has of one feature. `own` is what the node itself says, or empty."""
+
+    feature: Feature
+    is_allowed: bool
+    own: str
+    is_locked: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that a node could say, with how many places gain and lose by it."""
+
+    act: str
+    label: str
+    is_now: bool
+    gains: int
+    losses: int
+
+
+def urls(site: ProductSite) -> list[URLPattern]:
+    """Return the routes of the features page."""
+    view, manage = site.permission("view_access"), site.permission("manage_access")
+    home = f"{site.slug}:features"
+
+    @page(permission=view)
+    def matrix(request: HttpRequest) -> HttpResponse:
+        access = _access(request, site)
+        scope = scope_of(request.user, site.slug)
+        can_manage = may(request.user, manage)
+        rows = policy_rows(site.product, scope, open_id=_id(request.GET.get("open", "")))
+        return render_page(
+            request,
+            "product/features.html",
+            title=_("Features"),
+            features=[
+                (feature, feature.key in access.withheld) for feature in features_of(site.slug)
+            ],
+            rows=[(row, _cells(site, access, row), _open_href(site, row)) for row in rows],
+            can_manage=can_manage,
+        )
+
+    @page(permission=manage, methods=("GET", "POST"))
+    def cell(request: HttpRequest, kind: str, node_id: UUID, feature: str) -> HttpResponse:
+        access = _access(request, site)
+        scope = scope_of(request.user, site.slug)
+        row = row_named(site.product, scope, kind, node_id)
+        check_editable(row)
+        known = next((each for each in features_of(site.slug) if each.key == feature), None)
+        if known is None:
+            raise NotFound("There is no such feature.")
+        act = request.POST.get("act", "")
+        if request.method == "POST" and act in _ACTS:
+            done = _("%s is changed. It counts from the next call on.") % row.node.label
+            with problems_as_messages(request, done=done):
+                if not scope.everything and access.has(feature, row.path[:-1]) is False:
+                    raise NotAllowed(_("Your own branch does not have this feature."))
+                set_feature(
+                    product=site.slug,
+                    node=row.node,
+                    feature=feature,
+                    switch=_ACTS[act],
+                    actor=actor_of(request),
+                )
+            return HttpResponseRedirect(reverse(home))
+        return render_page(
+            request,
+            "product/feature_cell.html",
+            title=_("%(feature)s for %(node)s") % {"feature": known.title, "node": row.node.label},
+            fragment="choice",
+            crumbs=[(_("Features"), reverse(home))],
+            row=row,
+            feature=known,
+            action=request.path,
+            options=_options(site, access, row, feature),
+        )
+
+    return [
+        path("features/", matrix, name="features"),
+        path("features/<str:kind>/<uuid:node_id>/<slug:feature>/", cell, name="feature-cell"),
+    ]
+
+
+def _access(request: HttpRequest, site: ProductSite) -> ProductAccess:
+    account = request.account  # type: ignore[attr-defined]
+    return access_of(site.slug, offered=(), withheld=site.withheld_features(account.pk, site.slug))
+
+
+def _cells(site: ProductSite, access: ProductAccess, row: PolicyRow) -> list[Cell]:
+    cells = []
+    for feature in features_of(site.slug):
+        switch = access.switches.get(feature.key, {}).get(row.node.id)
+        cells.append(
+            Cell(
+                feature=feature,
+                is_allowed=access.has(feature.key, row.path),
+                own="" if switch is None else ("on" if switch.is_on else "off"),
+                is_locked=switch is not None and switch.is_locked,
+                href=reverse(
+                    f"{site.slug}:feature-cell", args=(row.node.kind, row.node.id, feature.key)
+                )
+                if row.can_edit and feature.key not in access.withheld
+                else "",
+            )
+        )
+    return cells
+
+
+def _options(
+    site: ProductSite, access: ProductAccess, row: PolicyRow, feature: str
+) -> list[Option]:
+    labels = {
+        "inherit": _("Inherit"),
+        "on": _("On"),
+        "on-locked": _("On, locked"),
+        "off": _("Off"),
+        "off-locked": _("Off, locked"),
+    }
+    now = access.switches.get(feature, {}).get(row.node.id)
+    options = []
+    for act, switch in _ACTS.items():
+        # A member has nothing below that a lock could hold for.
+        if row.node.kind == "member" and switch is not None and switch.is_locked:
+            continue
+        gains, losses = effect_of_switch(site.product, access, row.node, feature, switch)
+        options.append(Option(act, labels[act], switch == now, gains, losses))
+    return options
+
+
+def _open_href(site: ProductSite, row: PolicyRow) -> str:
+    if row.node.kind in {"member", "global"}:
+        return ""
+    at = reverse(f"{site.slug}:features")
+    return at if row.is_open else f"{at}?open={row.node.id}#{row.node.id}"
+
+
+def _id(text: str) -> Any:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,396 @@
+"""LLM access: which node may use which LLM, told apart by what is inherited and what is its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _, gettext_lazy
+
+from core.access.permissions import may
+from core.access.rules.llms import NONE, LlmPolicy
+from core.access.rules.product import ProductAccess
+from core.access.scopes import scope_of
+from core.access.selectors import access_of
+from core.access.services import set_llm_policy
+from core.hierarchy.policies import (
+    Effect,
+    PolicyRow,
+    check_editable,
+    check_within,
+    effect_of,
+    policy_rows,
+    row_named,
+)
+from core.kit.problems import NotFound
+from core.ui.forms import CockpitForm
+from core.ui.middleware import actor_of
+from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from core.ui.product.urls import ProductSite
+
+_UNDO = "llm_policy_before"
+_INHERIT, _ADD, _BLOCK = "inherit", "add", "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one node may do with one LLM. `own` is what the node itself says, or empty."""
+
+    llm: Any
+    is_allowed: bool
+    own: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """A row of the matrix."""
+
+    row: PolicyRow
+    cells: list[Cell]
+    is_locked: bool
+    has_own: bool
+    href: str
+    open_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How many places gain, or lose, one LLM."""
+
+    title: str
+    count: int
+
+
+class PolicyForm(CockpitForm):
+    """What one node says about LLMs."""
+
+    has_list = forms.BooleanField(
+        label=gettext_lazy("Use a list of its own instead of what it inherits"), required=False
+    )
+    only = forms.MultipleChoiceField(
+        label=gettext_lazy("Only these"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("Nothing ticked means none."),
+    )
+    add = forms.MultipleChoiceField(
+        label=gettext_lazy("Also these"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    block = forms.MultipleChoiceField(
+        label=gettext_lazy("Never these"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("Holds for everything below; nothing there brings them back."),
+    )
+    is_locked = forms.BooleanField(
+        label=gettext_lazy("Lock: nothing below may widen this"), required=False
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=200,
+        help_text=gettext_lazy("It stands in the audit log."),
+    )
+
+    def __init__(self, *args: Any, llms: Mapping[UUID, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(str(key), title) for key, title in llms.items()]
+        for name in ("only", "add", "block"):
+            field = self.fields[name]
+            assert isinstance(field, forms.MultipleChoiceField)
+            field.choices = choices
+
+    def policy(self) -> LlmPolicy:
+        """Return what was chosen."""
+        values = self.cleaned_data
+        ids = {
+            name: frozenset(UUID(each) for each in values[name])
+            for name in ("only", "add", "block")
+        }
+        return LlmPolicy(
+            only=ids["only"] if values["has_list"] else None,
+            add=ids["add"],
+            block=ids["block"],
+            is_locked=values["is_locked"],
+        )
+
+
+def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a route
+    """Return the routes of LLM access."""
+    view, manage = site.permission("view_access"), site.permission("manage_access")
+    home = f"{site.slug}:llm-access"
+    crumbs = [(_("LLM access"), f"/{site.slug}/llm-access/")]
+
+    @page(permission=view)
+    def matrix(request: HttpRequest) -> HttpResponse:
+        desk = _Desk(request, site)
+        rows = policy_rows(site.product, desk.scope, open_id=_id(request.GET.get("open", "")))
+        can_manage = may(request.user, manage)
+        return render_page(
+            request,
+            "product/llm_access.html",
+            title=_("LLM access"),
+            llms=desk.llms,
+            rows=[desk.matrix_row(row) for row in rows],
+            can_manage=can_manage,
+            undo=desk.undoable() if can_manage else None,
+            undo_url=f"{site.slug}:llm-access-undo",
+            llms_href=reverse(f"{site.slug}:llms")
+            if may(request.user, site.permission("view_llms"))
+            else "",
+        )
+
+    @page(permission=manage, methods=("GET", "POST"))
+    def node(request: HttpRequest, kind: str, node_id: UUID) -> HttpResponse:
+        desk = _Desk(request, site)
+        row = row_named(site.product, desk.scope, kind, node_id)
+        check_editable(row)
+        before = desk.access.policies.get(row.node.id, LlmPolicy())
+        form = PolicyForm(request.POST or None, llms=desk.titles, initial=_initial(before))
+        effect = None
+        if request.method == "POST" and form.is_valid():
+            policy = desk.with_hidden(before, form.policy())
+            with problems_as_form_errors(form):
+                check_within(desk.access, row, desk.scope, policy)
+                effect = effect_of(site.product, desk.access, row.node, policy)
+                if request.POST.get("act") == "apply":
+                    desk.apply(row, policy, form.cleaned_data["reason"])
+                    return HttpResponseRedirect(reverse(home))
+        return render_page(
+            request,
+            "product/llm_policy.html",
+            title=row.node.label,
+            crumbs=crumbs,
+            status=form.http_status,
+            form=form,
+            row=row,
+            home_url=home,
+            effect=effect and desk.shifts(effect),
+            places=effect.places if effect else 0,
+            inherited=[desk.titles[each] for each in desk.inherited(row) if each in desk.titles],
+        )
+
+    @page(permission=manage, methods=("GET", "POST"))
+    def cell(request: HttpRequest, kind: str, node_id: UUID, llm_id: UUID) -> HttpResponse:
+        desk = _Desk(request, site)
+        row = row_named(site.product, desk.scope, kind, node_id)
+        check_editable(row)
+        if llm_id not in desk.titles:
+            raise NotFound("This LLM is not on for your account.")
+        before = desk.access.policies.get(row.node.id, LlmPolicy())
+        choices = {act: _said(before, llm_id, act) for act in (_INHERIT, _ADD, _BLOCK)}
+        chosen = choices.get(request.POST.get("act", ""))
+        if request.method == "POST" and chosen is not None:
+            with problems_as_messages(request):
+                check_within(desk.access, row, desk.scope, chosen)
+                desk.apply(row, chosen, "")
+            return HttpResponseRedirect(reverse(home))
+        return render_page(
+            request,
+            "product/llm_cell.html",
+            title=_("%(llm)s for %(node)s") % {"llm": desk.titles[llm_id], "node": row.node.label},
+            fragment="choice",
+            crumbs=crumbs,
+            row=row,
+            llm=desk.titles[llm_id],
+            action=request.path,
+            node_href=desk.node_href(row),
+            options=[
+                (
+                    act,
+                    policy == before,
+                    desk.shifts(effect_of(site.product, desk.access, row.node, policy)),
+                )
+                for act, policy in choices.items()
+            ],
+        )
+
+    @page(permission=manage, methods=("POST",))
+    def undo(request: HttpRequest) -> HttpResponse:
+        desk = _Desk(request, site)
+        kept = request.session.pop(_UNDO, None)
+        if kept is None or kept["product"] != site.slug:
+            messages.info(request, _("There is nothing to revert."))
+            return HttpResponseRedirect(reverse(home))
+        with problems_as_messages(request):
+            row = row_named(site.product, desk.scope, kept["kind"], UUID(kept["node"]))
+            policy = _unpacked(kept)
+            check_within(desk.access, row, desk.scope, policy)
+            desk.apply(row, policy, _("Reverted"))
+        return HttpResponseRedirect(reverse(home))
+
+    return [
+        path("llm-access/", matrix, name="llm-access"),
+        path("llm-access/undo/", undo, name="llm-access-undo"),
+        path("llm-access/<str:kind>/<uuid:node_id>/", node, name="llm-access-node"),
+        path("llm-access/<str:kind>/<uuid:node_id>/<uuid:llm_id>/", cell, name="llm-access-cell"),
+    ]
+
+
+class _Desk:
+    """What the views of one request work with."""
+
+    def __init__(self, request: HttpRequest, site: ProductSite) -> None:
+        account = request.account  # type: ignore[attr-defined]
+        self._request, self._site = request, site
+        self.scope = scope_of(request.user, site.slug)
+        offered = site.offered_llms(account.pk, site.slug)
+        self.access: ProductAccess = access_of(site.slug, offered=(llm.pk for llm in offered))
+        self.llms = [llm for llm in offered if llm.pk in self.access.on]
+        self.titles: dict[UUID, str] = {llm.pk: llm.title for llm in self.llms}
+
+    def matrix_row(self, row: PolicyRow) -> MatrixRow:
+        """Return a row of the matrix."""
+        policy = self.access.policies.get(row.node.id, LlmPolicy())
+        usable = self.access.llms(row.path)
+        cells = [
+            Cell(
+                llm=llm,
+                is_allowed=llm.pk in usable,
+                own=_own(policy, llm.pk),
+                href=self._href("cell", row, llm.pk) if row.can_edit else "",
+            )
+            for llm in self.llms
+        ]
+        return MatrixRow(
+            row=row,
+            cells=cells,
+            is_locked=policy.is_locked,
+            has_own=not policy.is_empty,
+            href=self.node_href(row) if row.can_edit else "",
+            open_href="" if row.node.kind in {"member", "global"} else self._open_href(row),
+        )
+
+    def node_href(self, row: PolicyRow) -> str:
+        """Return the address of a node's own page."""
+        return self._href("node", row)
+
+    def inherited(self, row: PolicyRow) -> list[UUID]:
+        """Return what a node has before it says anything itself."""
+        above = self.access.llms(row.path[:-1])
+        return [key for key in self.titles if key in above]
+
+    def shifts(self, effect: Effect) -> dict[str, list[Shift]]:
+        """Return an effect by name."""
+        return {
+            name: [
+                Shift(self.titles[key], count)
+                for key, count in sorted(counts.items(), key=lambda pair: -pair[1])
+                if key in self.titles
+            ]
+            for name, counts in (("gains", effect.gains), ("losses", effect.losses))
+        }
+
+    def with_hidden(self, before: LlmPolicy, policy: LlmPolicy) -> LlmPolicy:
+        """Keep what a policy says of LLMs that the form could not show, as they are off now."""
+
+        def hidden(ids: frozenset[UUID]) -> frozenset[UUID]:
+            return ids - self.titles.keys()
+
+        return replace(
+            policy,
+            only=None if policy.only is None else policy.only | hidden(before.only or NONE),
+            add=policy.add | hidden(before.add),
+            block=policy.block | hidden(before.block),
+        )
+
+    def apply(self, row: PolicyRow, policy: LlmPolicy, reason: str) -> None:
+        """Save a policy, and keep the one before for a click on Revert."""
+        before = set_llm_policy(
+            product=self._site.slug,
+            node=row.node,
+            policy=policy,
+            names={llm.pk: llm.name for llm in self.llms},
+            actor=actor_of(self._request),
+            reason=reason,
+        )
+        if before == policy:
+            messages.info(self._request, _("Nothing to change."))
+            return
+        self._request.session[_UNDO] = _packed(self._site.slug, row, before)
+        messages.success(
+            self._request,
+            _("%s is changed. It counts from the next call on.") % row.node.label,
+        )
+
+    def undoable(self) -> str | None:
+        """Return the node whose last change can be reverted, by name."""
+        kept = self._request.session.get(_UNDO)
+        return kept["label"] if kept and kept["product"] == self._site.slug else None
+
+    def _href(self, name: str, row: PolicyRow, *more: UUID) -> str:
+        return reverse(
+            f"{self._site.slug}:llm-access-{name}", args=(row.node.kind, row.node.id, *more)
+        )
+
+    def _open_href(self, row: PolicyRow) -> str:
+        at = reverse(f"{self._site.slug}:llm-access")
+        return at if row.is_open else f"{at}?open={row.node.id}#{row.node.id}"
+
+
+def _own(policy: LlmPolicy, llm: UUID) -> str:
+    if llm in policy.block:
+        return "blocked"
+    if llm in policy.add:
+        return "added"
+    if policy.only is not None:
+        return "listed" if llm in policy.only else "unlisted"
+    return ""
+
+
+def _said(policy: LlmPolicy, llm: UUID, act: str) -> LlmPolicy:
+    """Return a policy as it is once a cell is set; a list of its own follows."""
+    one = frozenset({llm})
+    only = policy.only
+    if only is not None:
+        only = only | one if act == _ADD else only - one
+    return replace(
+        policy,
+        only=only,
+        add=policy.add | one if act == _ADD and only is None else policy.add - one,
+        block=policy.block | one if act == _BLOCK else policy.block - one,
+    )
+
+
+def _initial(policy: LlmPolicy) -> dict[str, Any]:
+    return {
+        "has_list": policy.only is not None,
+        "only": [str(each) for each in policy.only or ()],
+        "add": [str(each) for each in policy.add],
+        "block": [str(each) for each in policy.block],
+        "is_locked": policy.is_locked,
+    }
+
+
+def _packed(product: str, row: PolicyRow, policy: LlmPolicy) -> dict[str, Any]:
+    return {
+        "product": product,
+        "kind": row.node.kind,
+        "node": str(row.node.id),
+        "label": row.node.label,
+        **_initial(policy),
+    }
+
+
+def _unpacked(kept: Mapping[str, Any]) -> LlmPolicy:
+    def ids(name: str) -> frozenset[UUID]:
+        return frozenset(UUID(each) for each in kept[name])
+
+    return LlmPolicy(
+        only=ids("only") if kept["has_list"] else None,
+        add=ids("add"),
+        block=ids("block"),
+        is_locked=kept["is_locked"],
+    )
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,101 @@
+"""The resolver of LLM access against a second, slower telling of the same rules."""
+
+from collections.abc import Sequence
+from functools import reduce
+from uuid import UUID
+
+from hypothesis import given, settings, strategies as st
+
+from core.access.rules.decisions import Change
+from core.access.rules.llms import LlmPolicy, Policies, usable_llms
+from core.access.rules.paths import KINDS, Path, PathNode
+from core.access.rules.why_llms import Case, apply_change, decide_llm
+
+LLMS = [UUID(int=number) for number in range(1, 6)]
+NODES = tuple(PathNode(kind, UUID(int=100 + place)) for place, kind in enumerate(KINDS))
+
+some_llms = st.frozensets(st.sampled_from(LLMS))
+policies_of_a_node = st.builds(
+    LlmPolicy,
+    only=st.none() | some_llms,
+    add=some_llms,
+    block=some_llms,
+    is_locked=st.booleans(),
+)
+policies = st.dictionaries(st.sampled_from([node.id for node in NODES]), policies_of_a_node)
+# A caller always has `global` and itself; organization and team may be missing.
+paths = st.sets(st.sampled_from([1, 2])).map(
+    lambda inner: tuple(NODES[place] for place in sorted({0, 3} | inner))
+)
+
+
+def told_slowly(llm: UUID, ceiling: Sequence[UUID], path: Path, policies: Policies) -> bool:
+    """One LLM at a time, from the member's end upwards, as a lawyer would read the rule."""
+    rules = [policies.get(node.id, LlmPolicy()) for node in path]
+    if llm not in ceiling or any(llm in rule.block for rule in rules):
+        return False
+    # Below the first lock, a node can only take away.
+    locks = [place for place, rule in enumerate(rules) if rule.is_locked]
+    free = rules[: locks[0] + 1] if locks else rules
+    bound = rules[len(free) :]
+    if any(rule.only is not None and llm not in rule.only for rule in bound):
+        return False
+    for rule in reversed(free):
+        if llm in rule.add:
+            return True
+        if rule.only is not None:
+            return llm in rule.only
+    return True
+
+
+@settings(max_examples=1000)
+@given(ceiling=some_llms, path=paths, policies=policies)
+def test_the_walk_agrees_with_the_slow_telling(
+    ceiling: frozenset[UUID], path: Path, policies: Policies
+) -> None:
+    usable = usable_llms(ceiling, path, policies)
+
+    assert usable == {llm for llm in LLMS if told_slowly(llm, list(ceiling), path, policies)}
+
+
+@settings(max_examples=1000)
+@given(
+    is_offered=st.booleans(),
+    is_on=st.booleans(),
+    path=paths,
+    policies=policies,
+)
+def test_the_suggested_change_flips_the_decision_and_nothing_less_does(
+    is_offered: bool, is_on: bool, path: Path, policies: Policies
+) -> None:
+    case = Case(LLMS[0], is_offered, is_on, path, policies)
+
+    decision = decide_llm(case)
+
+    assert decision.is_allowed == case.is_allowed == decision.trace[-1].is_allowed
+    assert _after(case, decision.flip).is_allowed != case.is_allowed
+    for left_out in range(len(decision.flip)):
+        fewer = decision.flip[:left_out] + decision.flip[left_out + 1 :]
+        assert _after(case, fewer).is_allowed == case.is_allowed
+
+
+@settings(max_examples=300)
+@given(path=paths, policies=policies)
+def test_a_decision_names_the_step_that_settled_it(path: Path, policies: Policies) -> None:
+    decision = decide_llm(Case(LLMS[0], True, True, path, policies))
+
+    settled = decision.trace.index(decision.reason)
+    assert all(step.is_allowed == decision.is_allowed for step in decision.trace[settled:])
+    assert settled == 0 or decision.trace[settled - 1].is_allowed != decision.is_allowed
+
+
+@given(path=paths, policies=policies)
+def test_an_empty_list_means_none(path: Path, policies: Policies) -> None:
+    member = path[-1]
+    emptied = {**policies, member.id: LlmPolicy(only=frozenset())}
+
+    assert usable_llms(frozenset(LLMS), path, emptied) == frozenset()
+
+
+def _after(case: Case, changes: Sequence[Change]) -> Case:
+    return reduce(apply_change, changes, case)
