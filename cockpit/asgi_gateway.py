@@ -23,6 +23,9 @@ from core.gateway.gateway import Gateway  # noqa: E402
 from core.gateway.settings import GatewaySettings  # noqa: E402
 from core.gateway.upstream import LiteLlm  # noqa: E402
 
+# What the lane still has when all calls have ended: steps of callers that have left.
+LANE_SECONDS = 5.0
+
 _SLUG = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 
 
@@ -46,16 +49,18 @@ async def open_gateway() -> AsyncIterator[Gateway]:
                 await connection.execute("SELECT 1")
             return True
 
+        lane = LedgerLane(pool)
         try:
             yield Gateway(
                 directory=PostgresDirectory(),
-                ledger=LedgerLane(pool),
+                ledger=lane,
                 upstream=upstream,
                 ping=ping,
                 settings=GATEWAY_SETTINGS,
                 redis_url=settings.REDIS_URL,
             )
         finally:
+            await lane.drain(LANE_SECONDS)
             await upstream.close()
 
 

@@ -4,12 +4,14 @@ Each step is one call of an SQL function, which decides and writes at once. Outs
 it is a transaction of its own.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 
-from core.credits import messages
+from core.credits import batching, messages
+from core.credits.batching import Answer, End
 from core.credits.messages import (
     HeartbeatRequest,
     ReserveAnswer,
@@ -58,6 +60,27 @@ def release(request_id: UUID) -> bool:
     return messages.outcome_of(_call("ledger_release", _only(request_id))) == "released"
 
 
+def batch(*, ends: Sequence[End] = (), calls: Sequence[ReserveRequest] = ()) -> list[Answer]:
+    """Make many steps of the account at once: all ends, then the calls in their order.
+
+    Returns the answers to the ends and then to the calls, alike those of the single steps. What
+    the batch leaves out is made alone after it, and all of it is if one bad step fails the batch.
+    """
+    requests: list[End | ReserveRequest] = [*ends, *calls]
+    try:
+        with transaction.atomic():
+            text = _call("ledger_batch", batching.to_json(ends, calls))
+        answers = batching.from_json(text, ends, calls)
+    except OperationalError:
+        raise
+    except DatabaseError:
+        answers = [None] * len(requests)
+    return [
+        _alone(request) if answer is None else answer
+        for request, answer in zip(requests, answers, strict=True)
+    ]
+
+
 def sweep(*, limit: int = SWEEP_BATCH) -> SweepAnswer:
     """End up to `limit` holds that nobody ended in time.
 
@@ -65,6 +88,11 @@ def sweep(*, limit: int = SWEEP_BATCH) -> SweepAnswer:
     """
     request = orjson.dumps({"limit": limit}).decode()
     return messages.sweep_answer(_call("ledger_sweep", request))
+
+
+def _alone(request: End | ReserveRequest) -> Answer:
+    text = _call(batching.function_of(request), messages.to_json(request))
+    return batching.read(request, orjson.loads(text))
 
 
 def _call(function: str, request: str) -> str:

@@ -1,18 +1,24 @@
-"""The gateway's lane into the ledger: one round trip a step, on a small pool of its own.
+"""The gateway's lane into the ledger: micro-batches, on a small pool of connections of its own.
+
+Each account has one writer, which flushes what has come in as soon as the flush before has
+returned: no timer, so nobody waits for company. A queue of one goes as a single call.
 
 The one named exception to `in_account()`: a `SET search_path` for each call would be a second
 round trip. So the functions are called by their full names, and they name their tables in full.
 """
 
-from functools import lru_cache
+import asyncio
+import time
+from functools import partial
+from typing import cast
 from uuid import UUID
 
-import orjson
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from core.credits import messages
+from core.credits.batching import DispatchRequest, ReleaseRequest
 from core.credits.messages import (
     HeartbeatRequest,
     ReserveAnswer,
@@ -20,6 +26,7 @@ from core.credits.messages import (
     SettleAnswer,
     SettleRequest,
 )
+from core.credits.writer import AccountWriter, Caller, Pending
 
 # A ledger step takes a millisecond. One that waits this long for a lock had better fail loudly.
 _OPTIONS = "-c statement_timeout=10000 -c idle_in_transaction_session_timeout=10000"
@@ -27,47 +34,117 @@ _OPTIONS = "-c statement_timeout=10000 -c idle_in_transaction_session_timeout=10
 # A backend keeps a cache entry for every table of every schema that it has touched.
 _MAX_LIFETIME_SECONDS = 600
 
+# New calls of one account that may wait for a flush. A flush takes tens of them in milliseconds;
+# more than this means that Postgres is away, and then the callers had better wait themselves.
+MOST_WAITING = 1_000
+
 
 class LedgerLane:
     """Reserve, dispatch, settle and release for any account, without a thread.
 
-    Every step is idempotent by request id, so a step whose answer was lost may be repeated.
+    Every step is idempotent by request id, so a step whose answer was lost may be repeated. Who
+    stops waiting loses nothing: ends are made all the same, and a reservation that nobody waits
+    for any more is given back.
     """
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[TupleRow]]) -> None:
-        self._pool = pool
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[TupleRow]],
+        *,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._call = Caller(pool)
+        self._most_waiting = most_waiting
+        self._writers: dict[str, AccountWriter] = {}
 
     async def reserve(self, schema: str, request: ReserveRequest) -> ReserveAnswer:
         """Hold credits. See `core.credits.charging.reserve`."""
-        text = await self._call(schema, "ledger_reserve", messages.to_json(request))
-        return messages.reserve_answer(text)
+        pending = Pending(request)
+        await self._writer_of(schema).put_call(pending)
+        try:
+            return cast("ReserveAnswer", await pending.answer)
+        except asyncio.CancelledError:
+            self._writer_of(schema).abandon(pending)
+            raise
 
     async def dispatch(self, schema: str, request_id: UUID) -> bool:
         """Record that the upstream is about to be called; False if the hold is gone: do not."""
-        text = await self._call(schema, "ledger_dispatch", _only(request_id))
-        return messages.outcome_of(text) == "dispatched"
-
-    async def heartbeat(self, schema: str, request: HeartbeatRequest) -> bool:
-        """Keep a hold; False if it is gone."""
-        text = await self._call(schema, "ledger_heartbeat", messages.to_json(request))
-        return messages.outcome_of(text) == "extended"
+        return bool(await self._end(schema, Pending(DispatchRequest(request_id))))
 
     async def settle(self, schema: str, request: SettleRequest) -> SettleAnswer:
         """Charge the real cost. See `core.credits.charging.settle`."""
-        text = await self._call(schema, "ledger_settle", messages.to_json(request))
-        return messages.settle_answer(text)
+        return cast("SettleAnswer", await self._end(schema, Pending(request)))
 
     async def release(self, schema: str, request_id: UUID) -> bool:
         """Give a hold back; False if it had ended before."""
-        text = await self._call(schema, "ledger_release", _only(request_id))
-        return messages.outcome_of(text) == "released"
+        return bool(await self._end(schema, Pending(ReleaseRequest(request_id))))
 
-    async def _call(self, schema: str, function: str, request: str) -> str:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(_statement(schema, function), [request])
-            row = await cursor.fetchone()
-        assert row is not None
-        return str(row[0])
+    async def heartbeat(self, schema: str, request: HeartbeatRequest) -> bool:
+        """Keep a hold; False if it is gone. Too rare to be worth a batch."""
+        text = await self._call(schema, "ledger_heartbeat", messages.to_json(request))
+        return messages.outcome_of(text) == "extended"
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until everything that came in is made; False if some of it is still under way."""
+        until = time.monotonic() + seconds
+        while tasks := {task for writer in self._writers.values() for task in writer.tasks}:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            await asyncio.wait(tasks, timeout=left)
+            # Writers that end with these tasks leave the list in the loop's next round.
+            await asyncio.sleep(0)
+        return True
+
+    async def _end(self, schema: str, pending: Pending) -> object:
+        self._writer_of(schema).put_end(pending)
+        return await pending.answer
+
+    def _writer_of(self, schema: str) -> AccountWriter:
+        writer = self._writers.get(schema)
+        if writer is None:
+            writer = self._writers[schema] = AccountWriter(
+                partial(self._call, schema),
+                most_waiting=self._most_waiting,
+                when_idle=partial(self._forget, schema),
+            )
+        return writer
+
+    def _forget(self, schema: str, writer: AccountWriter) -> None:
+        # There may be thousands of accounts, most of them quiet.
+        if self._writers.get(schema) is writer:
+            del self._writers[schema]
+
+
+class ThreadsLane:
+    """The same lane for threads of the process that owns it; each waits for its own answer.
+
+    Never call it from the loop's own thread: it would wait for itself.
+    """
+
+    def __init__(self, lane: LedgerLane, loop: asyncio.AbstractEventLoop) -> None:
+        self._lane = lane
+        self._loop = loop
+
+    def reserve(self, schema: str, request: ReserveRequest) -> ReserveAnswer:
+        """Hold credits."""
+        step = self._lane.reserve(schema, request)
+        return asyncio.run_coroutine_threadsafe(step, self._loop).result()
+
+    def dispatch(self, schema: str, request_id: UUID) -> bool:
+        """Record that the upstream is about to be called; False if the hold is gone."""
+        step = self._lane.dispatch(schema, request_id)
+        return asyncio.run_coroutine_threadsafe(step, self._loop).result()
+
+    def settle(self, schema: str, request: SettleRequest) -> SettleAnswer:
+        """Charge the real cost."""
+        step = self._lane.settle(schema, request)
+        return asyncio.run_coroutine_threadsafe(step, self._loop).result()
+
+    def release(self, schema: str, request_id: UUID) -> bool:
+        """Give a hold back; False if it had ended before."""
+        step = self._lane.release(schema, request_id)
+        return asyncio.run_coroutine_threadsafe(step, self._loop).result()
 
 
 def ledger_pool(conninfo: str, *, size: int) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
@@ -83,13 +160,3 @@ def ledger_pool(conninfo: str, *, size: int) -> AsyncConnectionPool[AsyncConnect
         max_lifetime=_MAX_LIFETIME_SECONDS,
         open=False,
     )
-
-
-@lru_cache(maxsize=4096)
-def _statement(schema: str, function: str) -> bytes:
-    query = sql.SQL("SELECT {}.{}(%s::jsonb)::text")
-    return query.format(sql.Identifier(schema), sql.Identifier(function)).as_bytes(None)
-
-
-def _only(request_id: UUID) -> str:
-    return orjson.dumps({"request_id": request_id}).decode()

@@ -189,14 +189,18 @@ class SweepAnswer:
         return self.charged + self.freed + self.forgotten
 
 
-def to_json(request: ReserveRequest | SettleRequest | HeartbeatRequest) -> str:
-    """Return a request as the JSON text that its SQL function takes."""
+def to_json(request: object) -> str:
+    """Return a request, or several, as the JSON text that an SQL function takes."""
     return orjson.dumps(request, default=_decimal_text).decode()
 
 
 def reserve_answer(text: str) -> ReserveAnswer:
     """Read what `ledger_reserve` returned."""
-    found = orjson.loads(text)
+    return read_reserve(orjson.loads(text))
+
+
+def read_reserve(found: Mapping[str, Any]) -> ReserveAnswer:
+    """Read the answer to a reservation, already parsed."""
     return ReserveAnswer(
         outcome=found["outcome"],
         amount=found.get("amount", 0),
@@ -216,7 +220,11 @@ def reserve_answer(text: str) -> ReserveAnswer:
 
 def settle_answer(text: str) -> SettleAnswer:
     """Read what `ledger_settle` returned."""
-    found = orjson.loads(text)
+    return read_settle(orjson.loads(text))
+
+
+def read_settle(found: Mapping[str, Any]) -> SettleAnswer:
+    """Read the answer to a settlement, already parsed."""
     return SettleAnswer(
         outcome=found["outcome"],
         credits=found["credits"],

@@ -1,15 +1,20 @@
 """A book with one branch of wallets, and calls on it. All amounts are micro-credits.
 
 The factor is 1, so a call that costs 30 micro-dollars is charged 30 micro-credits.
+
+Steps go to the ledger one by one, or inside `in_batches()` as batches of one: every test of a step
+may ask for either.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from core.credits import charging
+from core.credits.batching import DispatchRequest, ReleaseRequest
 from core.credits.messages import (
     CallContext,
     ReserveAnswer,
@@ -149,15 +154,65 @@ def call_context(**fields: Any) -> CallContext:
     return CallContext(**{"product": PRODUCT, "llm": "gpt-5", "kind": "chat", **fields})
 
 
+class Steps:
+    """The ledger's steps, one by one."""
+
+    def reserve(self, request: ReserveRequest) -> ReserveAnswer:
+        return charging.reserve(request)
+
+    def settle(self, request: SettleRequest) -> SettleAnswer:
+        return charging.settle(request)
+
+    def release(self, request_id: UUID) -> bool:
+        return charging.release(request_id)
+
+    def dispatch(self, request_id: UUID) -> bool:
+        return charging.dispatch(request_id)
+
+
+class BatchedSteps(Steps):
+    """The same steps, each as a batch of its own."""
+
+    def reserve(self, request: ReserveRequest) -> ReserveAnswer:
+        return cast("ReserveAnswer", charging.batch(calls=[request])[0])
+
+    def settle(self, request: SettleRequest) -> SettleAnswer:
+        return cast("SettleAnswer", charging.batch(ends=[request])[0])
+
+    def release(self, request_id: UUID) -> bool:
+        return cast("bool", charging.batch(ends=[ReleaseRequest(request_id)])[0])
+
+    def dispatch(self, request_id: UUID) -> bool:
+        return cast("bool", charging.batch(ends=[DispatchRequest(request_id)])[0])
+
+
+_ways: list[Steps] = [Steps()]
+
+
+def steps() -> Steps:
+    """Return how steps go to the ledger now."""
+    return _ways[-1]
+
+
+@contextmanager
+def in_batches() -> Iterator[None]:
+    """Make every step inside as a batch."""
+    _ways.append(BatchedSteps())
+    try:
+        yield
+    finally:
+        _ways.pop()
+
+
 def reserve(wallet: Wallet, amount: int, **fields: Any) -> ReserveAnswer:
     """Try to hold credits."""
-    return charging.reserve(reserve_request(wallet, amount, **fields))
+    return steps().reserve(reserve_request(wallet, amount, **fields))
 
 
 def hold(wallet: Wallet, amount: int, **fields: Any) -> UUID:
     """Hold credits, which must work; return the request's id."""
     request = reserve_request(wallet, amount, **{"dispatch": True, **fields})
-    answer = charging.reserve(request)
+    answer = steps().reserve(request)
     assert answer.outcome == "reserved", answer
     return request.request_id
 
@@ -165,7 +220,7 @@ def hold(wallet: Wallet, amount: int, **fields: Any) -> UUID:
 def settle(request_id: UUID, charge: int, **fields: Any) -> SettleAnswer:
     """Settle a call at `charge` micro-credits."""
     given = {"cost_usd": Decimal(charge).scaleb(-6), "outcome": "ok", **fields}
-    return charging.settle(SettleRequest(request_id=request_id, **given))
+    return steps().settle(SettleRequest(request_id=request_id, **given))
 
 
 def spend(wallet: Wallet, amount: int, **fields: Any) -> UUID:

@@ -43,10 +43,12 @@ from tests.factories.credits import (
     a_key,
     allocate,
     cap,
+    in_batches,
     open_branch,
     reserve_request,
     set_overflow,
     settle,
+    steps,
 )
 from tests.properties.ledger_model import Model, ModelCap, ModelWallet, NotEnough
 
@@ -261,7 +263,7 @@ class LedgerMachine(RuleBasedStateMachine):
             is_dispatched=wish.is_dispatched,
         )
 
-        answer = charging.reserve(request)
+        answer = steps().reserve(request)
 
         assert answer.outcome == expected
         if expected != "reserved":
@@ -282,7 +284,7 @@ class LedgerMachine(RuleBasedStateMachine):
         is_open = self.model.calls[call].state == "open"
         self.model.calls[call].is_dispatched |= is_open
 
-        assert charging.dispatch(call) is is_open
+        assert steps().dispatch(call) is is_open
 
     def report(self, call: UUID, reported: int) -> None:
         found = self.model.calls[call]
@@ -314,7 +316,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert sum(one.amount for one in answer.charges) == changed
 
     def release(self, call: UUID) -> None:
-        assert charging.release(call) is self.model.release(call)
+        assert steps().release(call) is self.model.release(call)
 
     @rule(expired=lists(calls, max_size=4, unique=True))
     def sweep(self, expired: list[UUID]) -> None:
@@ -411,8 +413,17 @@ def beginning(in_acme: Account) -> Beginning:
 
 @pytest.mark.slow  # A hundred histories of thirty steps, each step checked in full.
 def test_any_history_keeps_the_ledger_sound(beginning: Beginning) -> None:
-    LedgerMachine.beginning = beginning
+    _run_histories(beginning)
 
+
+@pytest.mark.slow  # As above.
+def test_any_history_in_batches_keeps_the_ledger_sound(beginning: Beginning) -> None:
+    with in_batches():
+        _run_histories(beginning)
+
+
+def _run_histories(beginning: Beginning) -> None:
+    LedgerMachine.beginning = beginning
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(

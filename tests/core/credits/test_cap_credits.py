@@ -19,6 +19,8 @@ from tests.factories.credits import (
     sources,
 )
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 def test_a_cap_counts_all_spending_below_its_subject(spilling: Branch) -> None:
     fill(spilling, membership=10, team=200)

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from core.credits import charging
+from core.credits.batching import DispatchRequest, ReleaseRequest
 from core.credits.install import install_after_migrations, install_ledger
 from core.credits.invariants import broken_invariants
-from core.credits.messages import HeartbeatRequest
+from core.credits.messages import HeartbeatRequest, SettleRequest
 from core.kit.ids import uuid7
 from core.tenancy.append_only import purging
 from core.tenancy.context import TEMPLATE_SCHEMA, current_schema, in_account, in_public, in_template
@@ -21,6 +23,7 @@ from tests.factories.credits import (
     figures,
     hold,
     open_branch,
+    reserve_request,
     set_overflow,
     settle,
     spend,
@@ -65,13 +68,31 @@ def every_step(branch: Branch) -> None:
     settle(kept, 3)
 
 
+def one_batch(branch: Branch) -> None:
+    """Settle, release, dispatch and reserve in one go, below a cap."""
+    subject = uuid7()
+    cap(branch.book, subject, 500)
+    held = [hold(branch.team, 3, dispatch=False, cap_subjects=(subject,)) for _ in range(3)]
+    settlement = SettleRequest(request_id=held[0], cost_usd=Decimal("0.000002"), outcome="ok")
+    answers = charging.batch(
+        ends=[settlement, ReleaseRequest(held[1]), DispatchRequest(held[2])],
+        calls=[
+            reserve_request(wallet, 2, cap_subjects=(subject,))
+            for wallet in (branch.membership, branch.team, branch.organization)
+        ],
+    )
+    assert all(answers)
+
+
 def test_calls_in_one_account_leave_the_others_and_the_template_alone(
     acme: Account, globex: Account
 ) -> None:
     before = {schema: contents(schema) for schema in (globex.schema_name, TEMPLATE_SCHEMA)}
 
     with in_account(acme):
-        every_step(open_branch(grant=1000))
+        ours = open_branch(grant=1000)
+        every_step(ours)
+        one_batch(ours)
 
     assert {schema: contents(schema) for schema in before} == before
 
@@ -194,6 +215,7 @@ def explained() -> Iterator[list[str]]:
 def test_plans_are_index_scans_even_while_the_tables_are_empty(branch: Branch) -> None:
     with explained() as plans:
         every_step(branch)
+        one_batch(branch)
 
     # The functions name their tables in full; Django's own statements do not.
     ours = [plan for plan in plans if f'"{current_schema()}".credits_' in plan]

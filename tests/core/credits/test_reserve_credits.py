@@ -36,6 +36,8 @@ from tests.factories.credits import (
     top_up,
 )
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 # -- the order -------------------------------------------------------------------------------------
 
 

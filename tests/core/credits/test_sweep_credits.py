@@ -24,6 +24,8 @@ from tests.factories.credits import (
     top_up,
 )
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 @pytest.fixture
 def member(branch: Branch) -> Branch:

@@ -1,0 +1,475 @@
+-- Many steps of one account in one transaction: `ends` (settle, release, dispatch) first, then
+-- `calls` (reserve), admitted greedily in the order they came. Answers stand at the same places
+-- and mean what the single functions' answers mean.
+--
+-- A null answer says: nothing was done about this one, take it alone. It is for what is rare and
+-- needs more locks or more care: an end that was not found, comes late, costs more than was held
+-- or belongs to a cycle that is closing; a call that came before, or that runs into a wallet which
+-- nobody expected it to need. All that has one implementation, the single functions'.
+--
+-- Locks go in the one order of every path: reservations by id, balances by depth and wallet (one
+-- cycle each), counters by cap and window.
+CREATE OR REPLACE FUNCTION {schema}.ledger_batch(request jsonb) RETURNS json
+LANGUAGE plpgsql {pinned} AS $ledger$
+DECLARE
+    ends CONSTANT jsonb := request->'ends';
+    calls CONSTANT jsonb := request->'calls';
+    end_count CONSTANT int := jsonb_array_length(ends);
+    call_count CONSTANT int := jsonb_array_length(calls);
+    end_answers json[] := array_fill(NULL::json, ARRAY[end_count]);
+    call_answers json[] := array_fill(NULL::json, ARRAY[call_count]);
+    policy record;
+    cap record;
+    moment timestamptz;
+    open_cycles uuid[];
+    -- The ends that are taken here, alike in each list. A settlement is one without an `op`.
+    held {schema}.credits_reservation[];
+    results jsonb[];
+    end_places int[];
+    charged bigint[];
+    charges jsonb[];
+    settled uuid[] := '{}';
+    released uuid[] := '{}';
+    dispatched uuid[] := '{}';
+    -- What they free and pay, for each wallet.
+    freed_ids uuid[] := '{}';
+    freed_cycles uuid[] := '{}';
+    freed bigint[] := '{}';
+    paid bigint[] := '{}';
+    -- The calls; those without a branch are not taken here.
+    request_ids uuid[];
+    known uuid[];
+    branches int[];
+    asked bigint[];
+    minimums bigint[];
+    versions bigint[];
+    -- A branch for each acting wallet. Its payers are `firsts` to `lasts` of the lists below it.
+    books uuid[] := '{}';
+    cycles uuid[] := '{}';
+    starts timestamptz[];
+    zones text[];
+    acting uuid[];
+    mains uuid[];
+    named_kinds text[];
+    named uuid[];
+    firsts int[];
+    lasts int[];
+    payers uuid[];
+    kinds text[];
+    payer_cycles uuid[] := '{}';
+    needed uuid[] := '{}';
+    -- Where a payer's balance stands in the list of locked ones; null if it is not among them.
+    spots int[];
+    -- Balances, locked and in the order of locks, and by how much they change.
+    wallets uuid[];
+    wallet_cycles uuid[];
+    free bigint[];
+    used_more bigint[];
+    reserved_more bigint[];
+    -- Counters, likewise.
+    cap_ids uuid[] := '{}';
+    cap_starts timestamptz[] := '{}';
+    cap_subjects text[] := '{}';
+    cap_books uuid[] := '{}';
+    rooms bigint[] := '{}';
+    counted_more bigint[] := '{}';
+    held_more bigint[] := '{}';
+    -- What came of each call.
+    granted bigint[] := array_fill(NULL::bigint, ARRAY[call_count]);
+    sources jsonb[] := array_fill(NULL::jsonb, ARRAY[call_count]);
+    counters jsonb[] := array_fill(NULL::jsonb, ARRAY[call_count]);
+    admitted int := 0;
+    call uuid;
+    branch int;
+    payer int;
+    place int;
+    spot int;
+    taken bigint;
+    free_in_all bigint;
+    part bigint;
+    room bigint;
+    amount bigint;
+    strictest text;
+    is_sure boolean;
+    subjects jsonb;
+    lies_in jsonb;
+    part_payers int[];
+    part_caps int[];
+    changed int;
+BEGIN
+    IF end_count > 0 THEN
+        IF (SELECT count(DISTINCT e->>'request_id') FROM jsonb_array_elements(ends) e) < end_count
+        THEN
+            RAISE EXCEPTION 'a call ends twice in one batch';
+        END IF;
+        open_cycles := ARRAY(SELECT c.id FROM {schema}.credits_cycle c WHERE c.state = 'open');
+        -- Lock the ends' reservations, and keep those that are as plain as nearly all are.
+        SELECT array_agg(h.result), array_agg(h.place), array_agg(h.charge), array_agg(h.r)
+        INTO results, end_places, charged, held
+        FROM (
+            SELECT e.result, e.place, r, CASE WHEN e.result ? 'op' THEN 0
+                ELSE ceil((e.result->>'cost_usd')::numeric * r.factor * 1000000)
+                END::bigint AS charge
+            FROM jsonb_array_elements(ends) WITH ORDINALITY AS e (result, place)
+            JOIN {schema}.credits_reservation r
+                ON r.request_id = (e.result->>'request_id')::uuid
+            ORDER BY r.request_id
+            FOR UPDATE OF r
+        ) h
+        WHERE (h.r).state = 'open' AND h.charge <= (h.r).amount
+            AND (h.r).cycle_id = ANY (open_cycles);
+    END IF;
+
+    IF held IS NOT NULL THEN
+        FOR n IN 1 .. cardinality(held) LOOP
+            call := (held[n]).request_id;
+            CASE COALESCE(results[n]->>'op', 'settle')
+                WHEN 'settle' THEN settled := settled || call;
+                WHEN 'release' THEN released := released || call;
+                WHEN 'dispatch' THEN dispatched := dispatched || call;
+            END CASE;
+        END LOOP;
+        -- What is held pays, the first source first; the rest of it is freed.
+        WITH parts AS (
+            SELECT u.ordinality AS place, s.nth, u.cycle_id, (s.source->>'wallet')::uuid AS wallet,
+                (s.source->>'amount')::bigint AS freed,
+                LEAST((s.source->>'amount')::bigint, GREATEST(0, u.charge - COALESCE(
+                    sum((s.source->>'amount')::bigint) OVER (
+                        PARTITION BY u.ordinality ORDER BY s.nth
+                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)))::bigint AS paid
+            FROM unnest(results, charged, held) WITH ORDINALITY AS u (result, charge)
+            CROSS JOIN jsonb_array_elements(u.sources) WITH ORDINALITY AS s (source, nth)
+            WHERE u.result->>'op' IS DISTINCT FROM 'dispatch'
+        )
+        SELECT by_wallet.*, by_end.* INTO freed_ids, freed_cycles, freed, paid, charges
+        FROM (
+            SELECT COALESCE(array_agg(w.wallet), '{}'), COALESCE(array_agg(w.cycle_id), '{}'),
+                COALESCE(array_agg(w.freed), '{}'), COALESCE(array_agg(w.paid), '{}')
+            FROM (
+                SELECT p.wallet, p.cycle_id, sum(p.freed)::bigint AS freed,
+                    sum(p.paid)::bigint AS paid
+                FROM parts p GROUP BY 1, 2
+            ) w
+        ) by_wallet, (
+            SELECT array_agg(e.charges ORDER BY e.place) FROM (
+                SELECT u.place, COALESCE(jsonb_agg(jsonb_build_object(
+                    'wallet', p.wallet, 'amount', p.paid) ORDER BY p.nth)
+                    FILTER (WHERE p.paid > 0), '[]') AS charges
+                FROM generate_subscripts(charged, 1) AS u (place)
+                LEFT JOIN parts p ON p.place = u.place
+                GROUP BY u.place
+            ) e
+        ) by_end;
+    END IF;
+
+    IF call_count > 0 THEN
+        SELECT p.version, p.is_suspended INTO STRICT policy
+        FROM {schema}.tenancy_policystate p WHERE p.id = 1;
+        request_ids := ARRAY(
+            SELECT (c.call->>'request_id')::uuid
+            FROM jsonb_array_elements(calls) WITH ORDINALITY AS c (call, place) ORDER BY c.place);
+        known := ARRAY(
+            SELECT r.request_id FROM {schema}.credits_reservation r
+            WHERE r.request_id = ANY (request_ids)
+            UNION ALL
+            SELECT e.id FROM {schema}.credits_usageevent e WHERE e.id = ANY (request_ids));
+        -- What the calls live on, and which balances they need unless somebody else moves: along
+        -- the order of payers, until there is what all calls of the wallet take together.
+        WITH asking AS (
+            SELECT c.place, (c.call->>'wallet_id')::uuid AS wallet,
+                request_ids[c.place] AS request_id,
+                (c.call->>'amount')::bigint AS amount, (c.call->>'minimum')::bigint AS minimum,
+                (c.call->>'policy_version')::bigint AS version
+            FROM jsonb_array_elements(calls) WITH ORDINALITY AS c (call, place)
+        ), paying AS (
+            SELECT a.wallet, p.*, row_number() OVER (ORDER BY a.wallet, p.place) AS nth,
+                a.total > COALESCE(sum(GREATEST(p.free, 0)) OVER (
+                    PARTITION BY a.wallet ORDER BY p.place
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS is_needed
+            FROM (SELECT g.wallet, sum(g.amount) AS total FROM asking g GROUP BY 1) a
+            CROSS JOIN LATERAL (
+                SELECT p.place, p.wallet_id, p.kind, p.via, c.id AS cycle_id, c.book_id,
+                    c.starts_at, k.time_zone,
+                    b.credited + b.credit_limit - b.used - b.reserved AS free
+                FROM {schema}.ledger_payers() p
+                JOIN {schema}.credits_wallet w ON w.id = p.acting_id
+                JOIN {schema}.credits_book k ON k.id = w.book_id
+                JOIN {schema}.credits_cycle c ON c.book_id = w.book_id AND c.state = 'open'
+                LEFT JOIN {schema}.credits_balance b
+                    ON b.wallet_id = p.wallet_id AND b.cycle_id = c.id
+                WHERE p.acting_id = a.wallet
+                -- A fence: the planner may not start from the book and go through all its wallets.
+                OFFSET 0
+            ) p
+        ), branch AS (
+            SELECT p.wallet, p.book_id, p.cycle_id, p.starts_at, p.time_zone,
+                min(p.nth) AS first, max(p.nth) AS last,
+                row_number() OVER (ORDER BY p.wallet) AS nth,
+                (array_agg(p.wallet_id ORDER BY p.nth) FILTER (WHERE p.via <> 'leftover'))[1]
+                    AS main,
+                (array_agg(p.wallet_id ORDER BY p.nth)
+                    FILTER (WHERE p.via IN ('own', 'inherits')))[1] AS named,
+                (array_agg(p.kind ORDER BY p.nth)
+                    FILTER (WHERE p.via IN ('own', 'inherits')))[1] AS named_kind
+            FROM paying p GROUP BY 1, 2, 3, 4, 5
+        )
+        SELECT by_call.*, by_branch.*, by_payer.*
+        INTO branches, asked, minimums, versions, acting, books, cycles, starts, zones, firsts,
+            lasts, mains, named, named_kinds, payers, kinds, payer_cycles, needed
+        FROM (
+            SELECT array_agg(CASE WHEN NOT a.request_id = ANY (known) THEN b.nth END
+                    ORDER BY a.place),
+                array_agg(a.amount ORDER BY a.place), array_agg(a.minimum ORDER BY a.place),
+                array_agg(a.version ORDER BY a.place)
+            FROM asking a LEFT JOIN branch b ON b.wallet = a.wallet
+        ) by_call, (
+            SELECT array_agg(b.wallet ORDER BY b.nth), array_agg(b.book_id ORDER BY b.nth),
+                array_agg(b.cycle_id ORDER BY b.nth), array_agg(b.starts_at ORDER BY b.nth),
+                array_agg(b.time_zone ORDER BY b.nth), array_agg(b.first ORDER BY b.nth),
+                array_agg(b.last ORDER BY b.nth), array_agg(b.main ORDER BY b.nth),
+                array_agg(b.named ORDER BY b.nth), array_agg(b.named_kind ORDER BY b.nth)
+            FROM branch b
+        ) by_branch, (
+            SELECT array_agg(p.wallet_id ORDER BY p.nth), array_agg(p.kind ORDER BY p.nth),
+                array_agg(p.cycle_id ORDER BY p.nth),
+                array_agg(CASE WHEN p.is_needed THEN p.wallet_id END ORDER BY p.nth)
+            FROM paying p
+        ) by_payer;
+    END IF;
+
+    SELECT COALESCE(array_agg(l.wallet_id), '{}'), COALESCE(array_agg(l.cycle_id), '{}'),
+        COALESCE(array_agg(l.free), '{}'), array_fill(0::bigint, ARRAY[count(*)::int]),
+        array_fill(0::bigint, ARRAY[count(*)::int])
+    INTO wallets, wallet_cycles, free, used_more, reserved_more
+    FROM (
+        SELECT b.wallet_id, b.cycle_id, b.credited + b.credit_limit - b.used - b.reserved AS free
+        FROM (
+            SELECT * FROM unnest(freed_ids, freed_cycles)
+            UNION SELECT * FROM unnest(needed, payer_cycles)
+        ) AS n (wallet_id, cycle_id)
+        JOIN {schema}.credits_balance b ON b.wallet_id = n.wallet_id AND b.cycle_id = n.cycle_id
+        JOIN {schema}.credits_wallet w ON w.id = b.wallet_id
+        ORDER BY w.depth DESC, w.id
+        FOR UPDATE OF b
+    ) l;
+    -- A renewal may have opened the next cycle while we waited for a lock. Nothing is written yet.
+    IF EXISTS (
+        SELECT FROM {schema}.credits_cycle c
+        WHERE c.id = ANY (wallet_cycles || cycles) AND c.state <> 'open')
+    THEN
+        RETURN json_build_object('ends', end_answers, 'calls', call_answers);
+    END IF;
+    FOR n IN 1 .. cardinality(freed_ids) LOOP
+        spot := array_position(wallets, freed_ids[n]);
+        free[spot] := free[spot] + freed[n] - paid[n];
+        reserved_more[spot] := -freed[n];
+        used_more[spot] := paid[n];
+    END LOOP;
+    spots := ARRAY(
+        SELECT array_position(wallets, p.wallet)
+        FROM unnest(payers) WITH ORDINALITY AS p (wallet, nth) ORDER BY p.nth);
+
+    moment := clock_timestamp();
+    IF EXISTS (SELECT FROM {schema}.credits_cap) THEN
+        FOR cap IN
+            SELECT c.id, c.subject, c.book_id, c.amount, n.starts_at, sum(n.charged)::bigint AS charged,
+                sum(n.freed)::bigint AS freed, bool_or(n.is_current) AS is_current
+            FROM (
+                SELECT (k.counter->>'cap')::uuid AS cap, (k.counter->>'starts_at')::timestamptz
+                    AS starts_at, u.charge AS charged, u.amount AS freed, false AS is_current
+                FROM unnest(results, charged, held) AS u (result, charge)
+                CROSS JOIN jsonb_array_elements(u.caps) AS k (counter)
+                WHERE u.caps <> '[]' AND u.result->>'op' IS DISTINCT FROM 'dispatch'
+                UNION ALL
+                SELECT c.id, CASE c."window"
+                        WHEN 'cycle' THEN b.starts_at
+                        ELSE date_trunc(c."window", moment AT TIME ZONE b.zone) AT TIME ZONE b.zone
+                    END, 0, 0, true
+                FROM (
+                    SELECT DISTINCT s.subject::uuid AS subject
+                    FROM jsonb_array_elements(calls) AS a (call)
+                    CROSS JOIN jsonb_array_elements_text(a.call->'cap_subjects') AS s (subject)
+                ) s
+                CROSS JOIN (SELECT DISTINCT * FROM unnest(books, starts, zones)) AS b (id, starts_at, zone)
+                JOIN {schema}.credits_cap c ON c.book_id = b.id AND c.subject = s.subject
+            ) n
+            JOIN {schema}.credits_cap c ON c.id = n.cap
+            GROUP BY 1, 2, 3, 4, 5
+            ORDER BY c.id, n.starts_at
+        LOOP
+            INSERT INTO {schema}.credits_capcounter (cap_id, window_start, used, reserved)
+            VALUES (cap.id, cap.starts_at, 0, 0) ON CONFLICT DO NOTHING;
+            SELECT k.used + k.reserved INTO STRICT part FROM {schema}.credits_capcounter k
+            WHERE k.cap_id = cap.id AND k.window_start = cap.starts_at
+            FOR UPDATE;
+            cap_ids := cap_ids || cap.id;
+            cap_starts := cap_starts || cap.starts_at;
+            -- One that has passed its window counts for nobody who comes now.
+            cap_subjects := cap_subjects || CASE WHEN cap.is_current THEN cap.subject::text END;
+            cap_books := cap_books || cap.book_id;
+            rooms := rooms || cap.amount - part - cap.charged + cap.freed;
+            counted_more := counted_more || cap.charged;
+            held_more := held_more || -cap.freed;
+        END LOOP;
+    END IF;
+
+    FOR n IN 1 .. call_count LOOP
+        branch := branches[n];
+        CONTINUE WHEN branch IS NULL;
+        IF policy.is_suspended THEN
+            call_answers[n] := json_build_object(
+                'outcome', 'suspended', 'policy_version', policy.version);
+            CONTINUE;
+        ELSIF versions[n] < policy.version THEN
+            call_answers[n] := json_build_object(
+                'outcome', 'stale', 'policy_version', policy.version);
+            CONTINUE;
+        END IF;
+
+        taken := 0;
+        free_in_all := 0;
+        part_payers := '{}';
+        is_sure := true;
+        FOR payer IN firsts[branch] .. lasts[branch] LOOP
+            EXIT WHEN taken >= asked[n];
+            spot := spots[payer];
+            is_sure := spot IS NOT NULL;
+            EXIT WHEN NOT is_sure;
+            CONTINUE WHEN free[spot] <= 0;
+            free_in_all := free_in_all + free[spot];
+            taken := LEAST(taken + free[spot], asked[n]);
+            part_payers := part_payers || payer;
+        END LOOP;
+        CONTINUE WHEN NOT is_sure;
+
+        room := NULL;
+        strictest := NULL;
+        part_caps := '{}';
+        IF cap_ids <> '{}' THEN
+            subjects := calls->(n - 1)->'cap_subjects';
+            FOR place IN 1 .. cardinality(cap_ids) LOOP
+                CONTINUE WHEN cap_books[place] <> books[branch] OR cap_subjects[place] IS NULL
+                    OR NOT subjects ? cap_subjects[place];
+                part_caps := part_caps || place;
+                IF room IS NULL OR rooms[place] < room THEN
+                    room := rooms[place];
+                    strictest := cap_subjects[place];
+                END IF;
+            END LOOP;
+        END IF;
+
+        amount := LEAST(taken, room);
+        IF amount < asked[n] AND (minimums[n] IS NULL OR amount < GREATEST(minimums[n], 1)) THEN
+            IF room < taken THEN
+                call_answers[n] := json_build_object('outcome', 'capped', 'asked', asked[n],
+                    'free', GREATEST(room, 0), 'cap_subject', strictest);
+            ELSE
+                call_answers[n] := json_build_object('outcome', 'insufficient',
+                    'asked', asked[n], 'free', free_in_all,
+                    'wallet_id', COALESCE(named[branch], acting[branch]),
+                    'wallet_kind', named_kinds[branch]);
+            END IF;
+            CONTINUE;
+        END IF;
+
+        admitted := admitted + 1;
+        granted[n] := amount;
+        lies_in := '[]';
+        taken := amount;
+        FOREACH payer IN ARRAY part_payers LOOP
+            spot := spots[payer];
+            part := LEAST(free[spot], taken);
+            CONTINUE WHEN part = 0;
+            taken := taken - part;
+            free[spot] := free[spot] - part;
+            reserved_more[spot] := reserved_more[spot] + part;
+            lies_in := lies_in || jsonb_build_object(
+                'wallet', wallets[spot], 'kind', kinds[payer], 'amount', part);
+        END LOOP;
+        sources[n] := lies_in;
+        counters[n] := '[]';
+        FOREACH place IN ARRAY part_caps LOOP
+            rooms[place] := rooms[place] - amount;
+            held_more[place] := held_more[place] + amount;
+            counters[n] := counters[n] || jsonb_build_object(
+                'cap', cap_ids[place], 'starts_at', cap_starts[place]);
+        END LOOP;
+        call_answers[n] := json_build_object('outcome', 'reserved', 'amount', amount,
+            'sources', lies_in, 'wallet_id', COALESCE(named[branch], acting[branch]),
+            'wallet_kind', named_kinds[branch], 'asked', asked[n], 'state', 'open',
+            'policy_version', policy.version);
+    END LOOP;
+
+    IF admitted > 0 THEN
+        -- Sorted, so that two batches which bring the same calls wait for each other in one order.
+        INSERT INTO {schema}.credits_reservation (
+            request_id, book_id, cycle_id, wallet_id, main_wallet_id, payers, sources, caps, amount,
+            estimate, reported, factor, factor_version, price_version, policy_version, fingerprint,
+            context, state, created_at, expires_at, dispatched_at)
+        SELECT c.request_id, books[c.branch], cycles[c.branch], acting[c.branch], mains[c.branch],
+            payers[firsts[c.branch]:lasts[c.branch]], c.sources, c.counters, c.granted,
+            c.estimate_microcredits, 0, c.factor, c.factor_version, c.price_version,
+            c.policy_version, c.fingerprint, c.context, 'open', moment,
+            moment + make_interval(secs => c.ttl_seconds), CASE WHEN c.dispatch THEN moment END
+        FROM ROWS FROM (
+            unnest(branches), unnest(granted), unnest(sources), unnest(counters),
+            jsonb_to_recordset(calls) AS (
+                request_id uuid, estimate_microcredits bigint, factor numeric, factor_version int,
+                price_version text, policy_version bigint, fingerprint text, context jsonb,
+                ttl_seconds float8, dispatch boolean)
+        ) AS c (branch, granted, sources, counters)
+        WHERE c.granted IS NOT NULL
+        ORDER BY c.request_id
+        ON CONFLICT DO NOTHING;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        IF changed < admitted OR EXISTS (
+            SELECT FROM {schema}.credits_usageevent e
+            WHERE e.id = ANY (request_ids) AND e.id <> ALL (known))
+        THEN
+            -- The same call came by another way at the same time; one by one, they sort it out.
+            RAISE EXCEPTION 'a call of the batch came twice' USING ERRCODE = 'unique_violation';
+        END IF;
+    END IF;
+
+    IF held IS NOT NULL THEN
+        FOR n IN 1 .. cardinality(held) LOOP
+            end_answers[end_places[n]] := CASE COALESCE(results[n]->>'op', 'settle')
+                WHEN 'settle' THEN json_build_object('outcome', 'settled',
+                    'credits', charged[n], 'charges', charges[n],
+                    'event_id', (held[n]).request_id)
+                WHEN 'release' THEN json_build_object('outcome', 'released')
+                ELSE json_build_object('outcome', 'dispatched')
+            END;
+        END LOOP;
+        PERFORM {schema}.ledger_record(results, charged, charges, held, moment);
+        DELETE FROM {schema}.credits_reservation r WHERE r.request_id = ANY (settled);
+        IF released <> '{}' THEN
+            UPDATE {schema}.credits_reservation r
+            SET state = 'released', expires_at = moment + interval '7 days'
+            WHERE r.request_id = ANY (released);
+        END IF;
+        IF dispatched <> '{}' THEN
+            UPDATE {schema}.credits_reservation r
+            SET dispatched_at = COALESCE(r.dispatched_at, moment)
+            WHERE r.request_id = ANY (dispatched);
+        END IF;
+
+    END IF;
+
+    UPDATE {schema}.credits_balance b SET
+        reserved = b.reserved + u.reserved,
+        used = b.used + u.used,
+        overrun = LEAST(b.overrun, GREATEST(
+            b.used + u.used + b.reserved + u.reserved - b.credited - b.credit_limit, 0))
+    FROM unnest(wallets, wallet_cycles, reserved_more, used_more) AS u (id, cycle, reserved, used)
+    WHERE b.wallet_id = u.id AND b.cycle_id = u.cycle AND (u.reserved <> 0 OR u.used <> 0);
+    IF cap_ids <> '{}' THEN
+        UPDATE {schema}.credits_capcounter k
+        SET reserved = k.reserved + u.held, used = k.used + u.counted
+        FROM unnest(cap_ids, cap_starts, held_more, counted_more) AS u (id, starts_at, held, counted)
+        WHERE k.cap_id = u.id AND k.window_start = u.starts_at
+            AND (u.held <> 0 OR u.counted <> 0);
+    END IF;
+    RETURN json_build_object('ends', end_answers, 'calls', call_answers);
+END
+$ledger$;
