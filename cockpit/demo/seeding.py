@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from cockpit.demo.catalogue import CATALOGUE
 from cockpit.demo.companies import COMPANIES, Company, Person
 from cockpit.demo.history import seed_history
+from cockpit.demo.policies import seed_policies
 from console.models import Membership, VirtualKey
 from console.services.keys import create_key, revoke_key
 from core.access import services as access
@@ -117,6 +118,7 @@ def _seed_company(company: Company, llms: dict[str, Llm]) -> Account:
                 access.switch_llm_on(
                     product=product.slug, llm_id=llms[name].pk, llm_name=name, actor=SEEDER
                 )
+            seed_policies(product, llms, actor=SEEDER)
         personal_data = guardrails.create_guardrail(
             name="Personal data", preset=PersonalData.slug, actor=SEEDER
         )

@@ -86,7 +86,11 @@ def test_a_decision_names_the_step_that_settled_it(path: Path, policies: Policie
 
     settled = decision.trace.index(decision.reason)
     assert all(step.is_allowed == decision.is_allowed for step in decision.trace[settled:])
-    assert settled == 0 or decision.trace[settled - 1].is_allowed != decision.is_allowed
+    if decision.is_allowed:
+        later = decision.trace[settled + 1 :]
+        assert {step.rule for step in later} <= {"inherit", "lock"}
+    else:
+        assert settled == 0 or decision.trace[settled - 1].is_allowed
 
 
 @given(path=paths, policies=policies)

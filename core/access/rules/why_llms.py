@@ -91,14 +91,23 @@ def _rule(policy: LlmPolicy, llm: UUID, *, is_locked: bool) -> Rule:
 
 
 def _marked(steps: list[Step]) -> tuple[Step, ...]:
-    """Mark the step after which the verdict did not change any more."""
+    """Mark the step that settled the verdict.
+
+    A refusal is settled by the first step after which nothing brought the LLM back; a permission by
+    the last node that says something, for it could have said otherwise.
+    """
     verdict = steps[-1].is_allowed
     settled = len(steps) - 1
     while settled > 0 and steps[settled - 1].is_allowed == verdict:
         settled -= 1
-    # A block below another changes nothing, and a rule that confirms is no reason by itself.
+    if verdict:
+        settled = max(at for at, step in enumerate(steps) if at >= settled and _speaks(step))
     steps[settled] = replace(steps[settled], is_decisive=True)
     return tuple(steps)
+
+
+def _speaks(step: Step) -> bool:
+    return step.is_allowed and step.rule not in {"inherit", "lock"}
 
 
 def _flip(case: Case) -> tuple[Change, ...]:
