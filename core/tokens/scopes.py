@@ -9,6 +9,7 @@ RUNTIME = "runtime"
 MANAGE = "manage"
 PEOPLE_READ = "people:read"
 PEOPLE_WRITE = "people:write"
+AUDIT_READ = "audit:read"
 
 SCOPES: dict[str, str] = {
     GATEWAY: "Call LLMs and tools through the gateway",
@@ -16,6 +17,7 @@ SCOPES: dict[str, str] = {
     MANAGE: "Change the cockpit with the member's own rights",
     PEOPLE_READ: "Read organizations, teams, members and invitations",
     PEOPLE_WRITE: "Create, rename, move and archive organizations, teams and members; invite",
+    AUDIT_READ: "Read the audit log",
 }
 
 # What a scope lets through, as codenames without their product. In a user token it narrows what
@@ -25,6 +27,7 @@ SCOPE_CODENAMES: dict[str, frozenset[str]] = {
     PEOPLE_WRITE: frozenset(
         {"view_hierarchy", "manage_hierarchy", "manage_teams", "manage_organizations"}
     ),
+    AUDIT_READ: frozenset({"view_audit"}),
 }
 
 # A client app gets what running agents needs; changing the cockpit is given on purpose.

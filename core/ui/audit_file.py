@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpRequest, StreamingHttpResponse
 
 from core.audit import verbs
+from core.audit.documents import as_document
 from core.audit.models import AuditEntry
 from core.audit.selectors import pages_of_entries
 from core.kit.clock import now
@@ -44,26 +45,6 @@ def audit_csv(request: HttpRequest, view: AuditView) -> StreamingHttpResponse:
 def audit_jsonl(request: HttpRequest, view: AuditView) -> StreamingHttpResponse:
     """Return what the page shows, and all before it, one JSON document a line."""
     return _file(request, view, "jsonl", "application/x-ndjson", _jsonl)
-
-
-def as_document(entry: AuditEntry) -> dict[str, Any]:
-    """Return an entry as other programs read it."""
-    return {
-        "id": str(entry.pk),
-        "created_at": entry.created_at.isoformat().replace("+00:00", "Z"),
-        "product": entry.product,
-        "category": verbs.category_of(entry.verb),
-        "verb": entry.verb,
-        "sentence": entry.sentence,
-        "actor": {"kind": entry.actor_kind, "id": entry.actor_id, "label": entry.actor_label},
-        "on_behalf_of": entry.on_behalf_of,
-        "target": {"kind": entry.target_kind, "id": entry.target_id, "label": entry.target_label},
-        "before": entry.before,
-        "after": entry.after,
-        "reason": entry.reason,
-        "request_id": entry.request_id,
-        "address": entry.address,
-    }
 
 
 def _file(

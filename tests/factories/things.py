@@ -3,15 +3,18 @@
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from console.services.keys import create_key
 from core.access.services import switch_llm_on
+from core.audit.services import record
 from core.credits.models import Book, OverflowStatement
 from core.credits.services import allocating
 from core.guardrails.services import bind_guardrail, create_guardrail
 from core.hierarchy.product import Product, product_named, products
 from core.hierarchy.services.members import invite_member
+from core.hierarchy.verbs import RENAMED
 from core.identity.models import Role, RoleAssignment
 from core.identity.services import invite_user
 from core.notifications import kinds
@@ -148,6 +151,7 @@ def _things_at(
         "kind": "team",
         "feature": "image_generation",
         "call_id": _call(place, product=product.slug, llm=llm.name),
+        "entry_id": _entry(product, team, mark),
     }
     newcomer = invite_member(
         product=product,
@@ -168,6 +172,18 @@ def _things_at(
         key = create_key(account=account, membership=place, name=name, actor=TESTS).key
         found["key_id"] = key.pk
     return found
+
+
+def _entry(product: Product, team: Any, mark: str) -> UUID:
+    with transaction.atomic():
+        return record(
+            actor=TESTS,
+            verb=RENAMED["team"],
+            target=("team", team.pk, str(team)),
+            before={"name": _canary(mark, "team")},
+            after={"name": str(team)},
+            product=product.slug,
+        ).pk
 
 
 def _call(place: Any, *, product: str, llm: str) -> UUID:

@@ -123,6 +123,7 @@ def rest(slug: str) -> list[Row]:
     # Theo does not administer the organization that his team is in.
     of_organization = {"unaware": BRANCH_ADMINS - ORGANIZATION_ADMINS}
     return [
+        *_rest("GET", BRANCH_ADMINS, f"{at}/audit", f"{at}/audit/<uuid:entry_id>"),
         *_rest("GET", BRANCH_ADMINS, f"{at}/organizations", f"{at}/teams", f"{at}/members"),
         *_rest("GET", BRANCH_ADMINS, f"{at}/invitations", f"{member}/memberships"),
         *_rest("GET", BRANCH_ADMINS, team, member, invitation),
