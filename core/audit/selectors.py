@@ -14,12 +14,12 @@ from django.db.models import Q, QuerySet
 
 from core.audit import verbs
 from core.audit.differences import Change, changes
-from core.audit.models import PUNCTUATION, WORDS, AuditEntry
+from core.audit.models import PUNCTUATION, AuditEntry
 from core.kit.ids import first_uuid7
 from core.kit.problems import NotFound
 
 # Enough to meet every verb and everybody who is at work, and few enough to be read at each view.
-_RECENT = 5_000
+_RECENT = 1_000
 # Few enough rows to hold in memory, and enough that a file needs few queries.
 _CHUNK = 1_000
 _MOST_WORDS = 8
@@ -212,7 +212,7 @@ def _with_words(rows: "QuerySet[AuditEntry]", text: str) -> "QuerySet[AuditEntry
     query = SearchQuery(
         " & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw"
     )
-    return rows.annotate(words=WORDS).filter(words=query)
+    return rows.filter(words=query)
 
 
 def _recent(product: str, within: Collection[UUID] | None) -> "QuerySet[AuditEntry]":
