@@ -16,9 +16,10 @@ register = template.Library()
 
 
 @register.filter
-def credits(amount: int | None) -> str:
+def credits(amount: int | str | None) -> str:
     """Micro-credits as credits with thousands separators and at most two decimals."""
-    if amount is None:
+    # A name that a template cannot resolve comes as an empty text.
+    if amount is None or amount == "":
         return "–"
     value = Decimal(amount) / MICROCREDITS_PER_CREDIT
     if value and abs(value) < Decimal("0.01"):
