@@ -11,6 +11,7 @@ from core.audit import verbs
 from core.audit.content import signature_of
 from core.audit.models import AuditEntry
 from core.audit.redaction import plain, redacted, storable, without_secrets
+from core.kit.ids import time_of, uuid7
 
 _NODE_KINDS = ("organization", "team")
 
@@ -74,7 +75,11 @@ def record(
     named = {node for node in nodes if node is not None}
     if kind in _NODE_KINDS:
         named.add(UUID(str(target_id)))
+    entry_id = uuid7()
     entry = AuditEntry(
+        id=entry_id,
+        # To the millisecond, as the id has it: a range of times is exactly a range of ids.
+        created_at=time_of(entry_id),
         product=product,
         actor_kind=actor.kind,
         actor_id=actor.id,
