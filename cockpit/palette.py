@@ -116,6 +116,8 @@ def _pages(request: HttpRequest, term: str) -> list[Result]:
     rows = search_pages(request, term)
     if not term:
         rows = [row for row in rows if not row.link.startswith(_others(shown))]
+    # What is called so comes before what has the word among others.
+    rows.sort(key=lambda row: term.lower() not in row.title.lower())
     return [
         Result(_("Pages"), row.title, row.description or "", row.link, row.icon or "")
         for row in rows

@@ -11,6 +11,8 @@ class Person:
     name: str
     copilot: tuple[str, ...] = ()
     console: tuple[str, ...] = ()
+    # Organizations and teams of Copilot.
+    administers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ ACME = Company(
     },
     people=(
         Person("mia", "Mia Torres", ("Brand", "Growth"), ("Platform API",)),
-        Person("olga", "Olga Petrenko", ("Growth",)),
+        Person("olga", "Olga Petrenko", ("Growth",), administers=("Marketing",)),
         Person("theo", "Theo Marchand", ("Platform",), ("Platform API", "Data Science")),
         Person("yuki", "Yuki Tanaka", ("Mobile",), ("Data Science",)),
         Person("samir", "Samir Haddad", ("Platform",), ("Prototypes",)),

@@ -17,6 +17,7 @@ from cockpit.demo.policies import seed_policies
 from console.models import Membership, VirtualKey
 from console.services.keys import create_key, revoke_key
 from core.access import services as access
+from core.access.scopes import EVERYTHING
 from core.audit.services import Actor
 from core.credits.models import Book
 from core.credits.services import allocating, books
@@ -25,7 +26,7 @@ from core.guardrails.presets.pii import PersonalData
 from core.hierarchy.models import AbstractMember
 from core.hierarchy.product import Product, product_named, products
 from core.hierarchy.selectors import acting_membership
-from core.hierarchy.services import members, memberships, nodes
+from core.hierarchy.services import administrators, members, memberships, nodes
 from core.identity import services as identity
 from core.identity.models import User
 from core.kit.money import MICROCREDITS_PER_CREDIT
@@ -155,6 +156,15 @@ def _seed_product(company: Company, product: Product) -> None:
         wanted = getattr(person, product.slug)
         if wanted or (product.slug == "copilot"):
             _seat(company, product, person, wanted, places)
+        for name in person.administers if product.slug == "copilot" else ():
+            organization, node = places[name]
+            administrators.appoint_administrator(
+                product=product,
+                node=node or organization,
+                email=_email(company, person),
+                scope=EVERYTHING,
+                actor=SEEDER,
+            )
     _seed_credits(company, product, places)
 
 

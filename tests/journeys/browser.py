@@ -144,11 +144,14 @@ class Screen:
 
 
 def _shape(path: str) -> str:
-    return _IDS.sub(":id", path)
+    """Return what kind of page it is. Both products have the same ones, and one tells of both."""
+    return re.sub("^/(copilot|console)/", "/:product/", _IDS.sub(":id", path))
 
 
 def _leads_away(path: str) -> bool:
-    return path.endswith(".csv") or path.startswith(("/logout/", "/static/", "/api/"))
+    """Whether a link is no page of the shell: a file, the API's, or a page before the login."""
+    away = ("/logout/", "/static/", "/api/", "/mail/", "/login/", "/invitations/")
+    return path.startswith(away) or "." in path.rsplit("/", 1)[-1]
 
 
 @contextmanager
