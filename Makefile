@@ -5,6 +5,7 @@
 #   make reset    remove all data (asks; FORCE=1 does not)
 #   make test     the tests, two processes; ARGS="tests/core -k ledger" chooses
 #   make check    formatting, lint, types, templates, spelling, Django's checks; ONLY=types chooses
+#   make fuzz     schemathesis against the REST API, as everybody; EXAMPLES=100 for each operation
 #   make fix      mend what can be mended by a machine
 #   make lock     resolve requirements*.in again into the hashed requirements*.txt
 #
@@ -30,7 +31,7 @@ BOOTSTRAP = @found="$(PYTHON)"; if [ -z "$$found" ]; then \
 	exit 1; fi; "$$found" bootstrap.py
 FORCING = $(if $(filter 1 yes true,$(FORCE)),--force)
 
-.PHONY: run stop reset install dev test check fix lock
+.PHONY: run stop reset install dev test check fuzz fix lock
 
 run: install
 	@exec $(PY) -m cockpit.embedded up --with-parent
@@ -51,6 +52,9 @@ dev:
 # The servers of the tests stop with the last run that uses them.
 test: dev
 	@code=0; $(PY) -m pytest $(or $(ARGS),-n 2 --dist loadfile) || code=$$?; $(PY) -m cockpit.embedded stop-test; exit $$code
+
+fuzz: dev
+	@code=0; COCKPIT_FUZZ_EXAMPLES=$(or $(EXAMPLES),100) $(PY) -m pytest -n 2 tests/api_fuzz $(ARGS) || code=$$?; $(PY) -m cockpit.embedded stop-test; exit $$code
 
 check: dev
 	@code=0; $(PY) .ci/check.py $(ONLY) || code=$$?; $(PY) -m cockpit.embedded stop-test; exit $$code

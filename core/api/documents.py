@@ -9,6 +9,7 @@ from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
     extend_schema,
+    extend_schema_serializer,
     inline_serializer,
 )
 from rest_framework import serializers
@@ -109,6 +110,8 @@ def page_output(name: str, item: type[serializers.Serializer[Any]]) -> serialize
             ),
         },
     )
+    # Else spectacular documents what an action named `list` answers as an array of pages.
+    extend_schema_serializer(many=False)(type(shape))
     return shape
 
 

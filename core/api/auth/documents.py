@@ -131,8 +131,11 @@ session_token = extend_schema(
     request=SessionTokenInput,
     responses={
         200: SessionTokenOutput,
+        (400, _PROBLEM): ProblemOutput,
         (401, _PROBLEM): ProblemOutput,
         (403, _PROBLEM): ProblemOutput,
+        (413, _PROBLEM): ProblemOutput,
+        (415, _PROBLEM): ProblemOutput,
         (422, _PROBLEM): ProblemOutput,
     },
     examples=[

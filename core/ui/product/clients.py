@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.tokens import services
+from core.tokens.scopes import DEFAULT_SCOPES, SCOPES
 from core.tokens.selectors import client_app_named, client_apps
 from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
@@ -33,6 +34,21 @@ class ClientAppForm(CockpitForm):
             "The app may sign assertions and so act for any member of this product."
         ),
     )
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("May use its tokens for"),
+        required=False,
+        choices=[(scope, f"{about} ({scope})") for scope, about in SCOPES.items()],
+        initial=DEFAULT_SCOPES,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy(
+            "The last two also hold for the app itself, without a member. Without a choice: what "
+            "running agents needs."
+        ),
+    )
+
+    def clean_scopes(self) -> list[str]:
+        """Return the chosen scopes, or what every app needs."""
+        return list(self.cleaned_data["scopes"] or DEFAULT_SCOPES)
 
 
 def urls(site: ProductSite) -> list[URLPattern]:

@@ -158,3 +158,29 @@ def test_many_apps_take_as_many_queries_as_few(
         ada_client.get(path_of(product))
 
     assert len(many) == len(few)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kept"),
+    [
+        (["people:read", "gateway"], ["gateway", "people:read"]),
+        ([], ["gateway", "runtime"]),
+    ],
+)
+def test_an_admin_chooses_what_an_app_may_do(
+    ada_client: AccountClient, acme: Account, product: Product, chosen: list[str], kept: list[str]
+) -> None:
+    response = ada_client.post(path_of(product), {**form(), "scopes": chosen})
+
+    [app] = apps(acme, product)
+    assert app.scopes == kept
+    assert ", ".join(kept) in text_of(response)
+
+
+def test_a_scope_that_does_not_exist_is_refused(
+    ada_client: AccountClient, acme: Account, product: Product
+) -> None:
+    response = ada_client.post(path_of(product), {**form(), "scopes": ["platform"]})
+
+    assert response.status_code == 422
+    assert apps(acme, product) == []
