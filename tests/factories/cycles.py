@@ -84,7 +84,7 @@ ORDER BY c.number, t.kind, f.name, d.name, t.amount
 """,
     """
 SELECT 'act', a.verb, a.actor_kind, a.reason FROM credits_act a WHERE a.book_id = %s
-ORDER BY a.created_at, a.verb
+ORDER BY a.verb, a.created_at
 """,
     """
 SELECT 'event', c.number, e.credits, e.is_late, e.is_unsettled, e.corrects IS NOT NULL
@@ -98,6 +98,6 @@ ORDER BY c.number
 """,
     """
 SELECT 'audit', a.verb, a.before, a.after FROM audit_auditentry a
-WHERE a.target_kind = 'book' AND a.target_id = %s::text ORDER BY a.id
+WHERE a.target_kind = 'book' AND a.target_id = %s::text ORDER BY a.verb, a.after::text
 """,
 )

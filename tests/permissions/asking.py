@@ -22,6 +22,7 @@ _MEANINGS = (
     ("/accounts/", "user_id", "admin_id"),
     ("/tenants/account/", "object_id", "account_id"),
     ("/tenants/llm/", "object_id", "llm_id"),
+    ("/tenants/statementsummary/", "object_id", "statement_id"),
     ("/identity/user/", "object_id", "user_id"),
 )
 

@@ -32,7 +32,8 @@ $ledger$;
 
 -- Move what wallets have left in a cycle that ends on to `next`: as far as the cycle has room, it
 -- rolls over and stays in its wallet, each in proportion where not all may; the rest expires. What
--- is short goes along as an adjustment. The caller has locked the balances in both cycles.
+-- is short goes along as an adjustment. The caller has locked the balances in both cycles, and those
+-- of overflow, so that of calls that end together only one looks at the room at a time.
 CREATE OR REPLACE FUNCTION {schema}.ledger_carry(
     cycle uuid, next uuid, wallets uuid[], rests bigint[]
 ) RETURNS void
@@ -48,11 +49,6 @@ DECLARE
 BEGIN
     SELECT COALESCE(sum(r) FILTER (WHERE r > 0), 0) INTO free FROM unnest(rests) r;
     SELECT c.* INTO STRICT ended FROM {schema}.credits_cycle c WHERE c.id = cycle;
-    IF ended.rollover_left > 0 AND free > 0 THEN
-        -- Two calls that end at once share what room there is.
-        SELECT c.* INTO STRICT ended FROM {schema}.credits_cycle c WHERE c.id = cycle
-        FOR NO KEY UPDATE;
-    END IF;
     rolling := LEAST(free, ended.rollover_left);
 
     WITH parts AS (
