@@ -30,6 +30,9 @@ class Company:
     people: tuple[Person, ...]
     grants: dict[str, int]
     overflow: dict[str, int]
+    # What was granted at first, where it has been changed for the next cycle.
+    first_grants: dict[str, int] = field(default_factory=dict)
+    rollover_caps: dict[str, int] = field(default_factory=dict)
     llms: tuple[str, ...] = ()
     credits: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -64,6 +67,7 @@ ACME = Company(
     ),
     grants={"copilot": 6_000, "console": 4_000},
     overflow={"copilot": 600, "console": 300},
+    rollover_caps={"copilot": 1_000},
     llms=(
         "gpt-5",
         "gpt-5-mini",
@@ -112,6 +116,8 @@ GLOBEX = Company(
     ),
     grants={"copilot": 2_400, "console": 1_600},
     overflow={"copilot": 100, "console": 0},
+    # Used up last month, and most of the overflow with it.
+    first_grants={"copilot": 1_500},
     llms=("gpt-5-mini", "claude-haiku-4-5", "text-embedding-3-small"),
     credits={
         "copilot": {"Operations": 1_400, "Clinical": 700, "Billing": 500, "pool": 100},

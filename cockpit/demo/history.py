@@ -5,19 +5,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import QuerySet
 
+from core.audit.services import Actor
 from core.credits import charging
+from core.credits.cycles import first_moment
 from core.credits.messages import CallContext, ReserveRequest, SettleRequest
-from core.credits.models import Cycle, UsageEvent
+from core.credits.models import Book, Cycle, Plan, UsageEvent
+from core.credits.services import renewing
 from core.hierarchy.product import Product
 from core.kit.clock import now
 from core.kit.ids import uuid7
 from core.kit.money import credits_for
 
-DAYS = 21
+# Always over the first of a month, so that there is a cycle to look back at.
+DAYS = 40
 _COST_PER_CALL = {
     "gpt-5": 0.021,
     "gpt-5-mini": 0.004,
@@ -27,31 +32,56 @@ _COST_PER_CALL = {
 _SHARE_OF_ERRORS = 0.03
 
 
-def seed_history(product: Product, *, account: str, factor: Decimal, llms: tuple[str, ...]) -> int:
+def seed_history(
+    product: Product, *, account: str, factor: Decimal, llms: tuple[str, ...], is_heavy: bool
+) -> int:
     """Make about twelve calls a working day of the last weeks; return how many.
 
-    The calls are charged like any others. Only their times, and the start of the cycle that they
-    are charged to, are moved back: the append-only trigger admits that for this transaction alone.
+    The calls are charged like any others, those before this month to the cycle of then, which is
+    renewed as any other that is overdue. Only times are moved back: of the calls, of the first
+    cycle and of its plan. The append-only trigger admits that for this transaction alone. With
+    `is_heavy`, last month's credits are all used, and most of the overflow.
     """
     chance = random.Random(f"{account}:{product.slug}")  # noqa: S311  not a secret
     memberships: QuerySet[Any] = product.membership._default_manager.all()
     in_teams = memberships.filter(team__isnull=False)
     places = list(in_teams.select_related("member__user", "team", "organization"))
     chat = [name for name in llms if name in _COST_PER_CALL]
-    made = []
-    for moment in _moments(chance):
-        request_id = _call(product, chance.choice(places), chance.choice(chat), factor, chance)
-        if request_id is not None:
-            made.append((moment, request_id))
-    _move_back(product, made)
-    return len(made)
+    book = Book.objects.get(product=product.slug)
+    month = _month_begins(book)
+
+    def make(moments: list[datetime], *, cost: Decimal | None = None) -> int:
+        made = []
+        for moment in moments:
+            request_id = _call(
+                product, chance.choice(places), chance.choice(chat), factor, chance, cost=cost
+            )
+            if request_id is not None:
+                made.append((moment, request_id))
+        _move_back(made)
+        return len(made)
+
+    moments = _moments(chance)
+    earlier = [moment for moment in moments if moment < month]
+    count = make(earlier)
+    if is_heavy:
+        count += make(earlier * 3, cost=Decimal("0.1"))
+    _end_first_cycle(book, month)
+    renewing.renew_book(book=book, actor=Actor.system("Demo"))
+    return count + make([moment for moment in moments if moment >= month])
 
 
 def _call(
-    product: Product, place: Any, llm: str, factor: Decimal, chance: random.Random
+    product: Product,
+    place: Any,
+    llm: str,
+    factor: Decimal,
+    chance: random.Random,
+    *,
+    cost: Decimal | None = None,
 ) -> UUID | None:
     """Make one call that costs about what its LLM's calls do; None if credits are short."""
-    cost = Decimal(f"{_COST_PER_CALL[llm] * chance.uniform(0.3, 2.5):.8f}")
+    cost = cost or Decimal(f"{_COST_PER_CALL[llm] * chance.uniform(0.3, 2.5):.8f}")
     failed = chance.random() < _SHARE_OF_ERRORS
     request = ReserveRequest(
         request_id=uuid7(),
@@ -99,9 +129,7 @@ def _call(
     return request.request_id
 
 
-def _move_back(product: Product, made: list[tuple[datetime, UUID]]) -> None:
-    first = (now() - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
-    Cycle.objects.filter(book__product=product.slug).update(starts_at=first)
+def _move_back(made: list[tuple[datetime, UUID]]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL cockpit.purge = 'on'")
         cursor.executemany(
@@ -109,6 +137,17 @@ def _move_back(product: Product, made: list[tuple[datetime, UUID]]) -> None:
             made,
         )
         cursor.execute("SET LOCAL cockpit.purge = 'off'")
+
+
+def _end_first_cycle(book: Book, end: datetime) -> None:
+    first = (now() - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
+    Cycle.objects.filter(book=book, number=1).update(starts_at=first, ends_at=end)
+    Plan.objects.filter(book=book, version=1).update(effective_from=first)
+
+
+def _month_begins(book: Book) -> datetime:
+    zone = ZoneInfo(book.time_zone)
+    return first_moment(now().astimezone(zone).date().replace(day=1), zone)
 
 
 def _moments(chance: random.Random) -> list[datetime]:

@@ -36,9 +36,10 @@ from core.tokens.services import create_client_app, revoke_client_app
 from tenants.models import Account, Llm
 from tenants.selectors import account_url
 from tenants.services.accounts import create_account
-from tenants.services.credits import Terms
+from tenants.services.credits import Terms, set_credit_terms
 from tenants.services.figures import push_figures
 from tenants.services.llms import create_llm
+from tenants.services.statements import push_statements
 
 SUPER_ADMIN = ("sam@cockpit.example", "Sam Whitfield")
 SEEDER = Actor.system("Demo")
@@ -103,11 +104,8 @@ def _seed_company(company: Company, llms: dict[str, Llm]) -> Account:
         time_zone=company.time_zone,
         credit_factor=Decimal(company.factor),
         terms={
-            slug: Terms(
-                grant_microcredits=_micro(company.grants[slug]),
-                overflow_limit_microcredits=_micro(company.overflow[slug]),
-            )
-            for slug in company.grants
+            slug: _terms(company, slug, grant)
+            for slug, grant in {**company.grants, **company.first_grants}.items()
         },
         llms=list(llms.values()),
         actor=SEEDER,
@@ -136,9 +134,29 @@ def _seed_company(company: Company, llms: dict[str, Llm]) -> Account:
                 account=company.slug,
                 factor=Decimal(company.factor),
                 llms=company.llms,
+                is_heavy=product.slug in company.first_grants,
             )
+    for slug in company.first_grants:
+        set_credit_terms(
+            account=new.account,
+            product=slug,
+            terms=_terms(company, slug, company.grants[slug]),
+            reason="Last month was not enough.",
+            actor=SEEDER,
+        )
     push_figures(account=new.account)
+    push_statements(account=new.account)
     return new.account
+
+
+def _terms(company: Company, product: str, grant: int) -> Terms:
+    cap = company.rollover_caps.get(product)
+    return Terms(
+        grant_microcredits=_micro(grant),
+        overflow_limit_microcredits=_micro(company.overflow[product]),
+        rollover="none" if cap is None else "capped",
+        rollover_cap_microcredits=_micro(cap or 0),
+    )
 
 
 def _seed_product(company: Company, product: Product) -> None:

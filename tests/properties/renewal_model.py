@@ -43,20 +43,26 @@ class RenewingModel(Model):
         self.number = 1
         self.open_wallets, self.open_caps = self.wallets, self.caps
         self.ended: dict[int, EndedCycle] = {}
-        self.plan = self.next_plan = ModelPlan(period="none")
+        # Before the first plan there is none, and no end.
+        self.plan: ModelPlan | None = None
+        self.next_plan = ModelPlan(period="none")
         self.cycle_of: dict[object, int] = {}
 
     # -- cycles ------------------------------------------------------------------------------------
 
     def set_plan(self, plan: ModelPlan) -> None:
+        """Set a plan for the next cycle; the first one is in force at once."""
         self.next_plan = plan
+        self.plan = self.plan or plan
 
     @property
     def has_end(self) -> bool:
-        return self.plan.period != "none" or self.next_plan.period != "none"
+        own = self.plan.period if self.plan else "none"
+        return own != "none" or self.next_plan.period != "none"
 
     def renew(self) -> None:
         """End the open cycle, begin the next one, close what can be closed."""
+        assert self.plan is not None
         ended = EndedCycle(self.wallets, self.caps, self.plan.cap)
         self.ended[self.number] = ended
         line = self.wallets["overflow"].limit

@@ -104,7 +104,8 @@ def set_time_zone(*, book: Book, time_zone: str, actor: Actor, reason: str = "")
     pending = book.plans.order_by("-version").first()
     if pending is not None and pending.version > cycle.plan_version and _is_endless(book, cycle):
         # Its end follows from a plan that has yet to begin, so it moves with the midnight.
-        boundary = boundary_after(database_now(), rhythm_of(pending), time_zone)
+        now = max(database_now(), cycle.starts_at)
+        boundary = boundary_after(now, rhythm_of(pending), time_zone)
         Plan.objects.filter(pk=pending.pk).update(effective_from=boundary)
         cycle.ends_at = boundary
         cycle.save(update_fields=("ends_at",))
@@ -182,7 +183,7 @@ def _taking(book: Book, cycle: Cycle, terms: PlanTerms, *, is_first: bool) -> Ta
     if is_first:
         begins = now
     elif _is_endless(book, cycle):
-        begins = boundary_after(now, rhythm, book.time_zone)
+        begins = boundary_after(max(now, cycle.starts_at), rhythm, book.time_zone)
     else:
         begins = _next_boundary(book, cycle, now)
     if begins is None:

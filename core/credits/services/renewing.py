@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
 
 from core.audit.services import Actor, record
 from core.credits import verbs
@@ -33,11 +34,27 @@ from core.credits.services.moving import claim_act
 from core.credits.services.plans import plan_at, rhythm_of
 from core.credits.services.sharing import keep_shares, sharings_of
 from core.credits.services.standing import spots_of
+from core.identity.selectors import account_admins
 from core.kit.ids import uuid7
 from core.kit.money import format_credits
+from core.notifications import kinds
+from core.notifications.services import notify
 
 # A daily plan that nobody renewed for a year is made up for in one go; more waits for the next job.
 MAX_AT_ONCE = 400
+
+
+SHORT_NEWS = kinds.register(
+    "credits.shortfall",
+    label=_("A cycle began with less than the allocation rules ask for"),
+    sentence=_(
+        "Cycle {cycle} began with {shortfall} credits less than your allocation rules ask for. "
+        "Pinned ones got theirs, the others their part."
+    ),
+    icon="production_quantity_limits",
+    tone="warn",
+    by_mail=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,7 @@ def renew_book(*, book: Book, actor: Actor, as_of: datetime | None = None) -> li
     Each is a transaction of its own. Doing it again changes nothing.
     """
     begun = []
-    for _ in range(MAX_AT_ONCE):
+    for _attempt in range(MAX_AT_ONCE):
         cycle = renew_once(book=book, actor=actor, as_of=as_of)
         if cycle is None:
             break
@@ -240,6 +257,14 @@ def _record(renewal: _Renewal, replayed: Replayed, actor: Actor) -> None:
             target=target,
             after={"cycle": number, "shortfall": format_credits(replayed.shortfall)},
             product=product,
+        )
+        notify(
+            users=account_admins(),
+            kind=SHORT_NEWS,
+            params={"shortfall": format_credits(replayed.shortfall), "cycle": number},
+            link=f"/{product}/credits/",
+            product=product,
+            dedup_key=f"shortfall:{renewal.begun.pk}",
         )
 
 

@@ -17,7 +17,8 @@ from core.credits.models import (
 )
 from core.credits.selectors import figures_of, granted_in, health
 from core.credits.services import books
-from tests.cast import TESTS
+from core.notifications.models import Notification
+from tests.cast import ADA, TESTS
 from tests.factories.credits import (
     Branch,
     allocate,
@@ -208,6 +209,8 @@ def test_a_grant_that_is_too_small_is_shared_and_said(member: Branch) -> None:
     entry = AuditEntry.objects.get(verb="credits.shortfall")
     assert entry.after == {"cycle": 2, "shortfall": "0.0003"}
     assert health().short_cycles == 1
+    news = Notification.objects.get(kind="credits.shortfall")
+    assert (news.user.email, news.params["shortfall"]) == (ADA.email, "0.0003")
     assert broken_invariants() == []
 
 
