@@ -150,3 +150,20 @@ def test_another_account_s_calls_are_not_counted(
 
     assert page.context["totals"].calls == 0
     assert page.context["top_llms"] == []
+
+
+def test_each_person_can_put_the_first_steps_away_and_take_them_back(
+    ada_client: AccountClient, product: Product
+) -> None:
+    def page() -> str:
+        return ada_client.get(f"/{product.slug}/").content.decode()
+
+    before = page()
+    ada_client.post(f"/{product.slug}/first-steps/")
+    away = page()
+    ada_client.post(f"/{product.slug}/first-steps/", {"show": "1"})
+
+    assert "ck-steps" in before
+    assert "ck-steps" not in away
+    assert "Show the first steps" in away
+    assert "ck-steps" in page()
