@@ -2,17 +2,15 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from django.conf import settings
-from django.utils.module_loading import import_string
 
 from core.identity import services
 from core.tenancy.context import in_account
 from tenants.models import Account
 from tests.cast import ADA, TESTS
 from tests.clients import AccountClient
+from tests.log_lines import log_lines
 
 ClientFor = Callable[..., AccountClient]
 CANARY = "correct horse canary staple"
@@ -21,28 +19,8 @@ CANARY = "correct horse canary staple"
 @pytest.fixture
 def log() -> Iterator[list[str]]:
     """Every line as production writes it."""
-    lines: list[str] = []
-    configured: Any = settings.LOGGING
-    options = dict(configured["formatters"]["structured"])
-    formatter = options.pop("()")
-    if isinstance(formatter, str):
-        formatter = import_string(formatter)
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(self.format(record))
-
-    handler = Keep()
-    handler.setFormatter(formatter(**options))
-    loggers = [logging.getLogger(name) for name in ("", "django_structlog", "django.request")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.DEBUG)
-    logging.getLogger().addHandler(handler)
-    yield lines
-    logging.getLogger().removeHandler(handler)
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+    with log_lines() as lines:
+        yield lines
 
 
 def test_no_password_and_no_link_stands_in_the_log(
