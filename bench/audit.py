@@ -205,8 +205,8 @@ def _file(account: Any) -> None:
     seconds = time.perf_counter() - began
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(
-        f"CSV of a month: {size / 1e6:.0f} MB in {seconds:.0f} s, {lines / seconds:,.0f} entries/s, "
-        f"the process grew by {grown:.0f} MB at most"
+        f"CSV of a month: {size / 1e6:.0f} MB in {seconds:.0f} s, "
+        f"{lines / seconds:,.0f} entries/s, the process grew by {grown:.0f} MB at most"
     )
 
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def run_together(
-    calls: Sequence[Callable[[], T]], *, timeout_seconds: float = 30
+    calls: Sequence[Callable[[], T]], *, timeout_seconds: float = 300
 ) -> list[T | Exception]:
     """Run all calls at once; return what each returned or raised, in order."""
     barrier = Barrier(len(calls))

@@ -75,12 +75,15 @@ def entries(
         rows = rows.filter(id__lt=before)
     if after is not None:
         rows = rows.filter(id__gt=after)
-    rows = rows.order_by("-id")
-    # One query for each product that counts: only then does an index give the newest first.
-    parts = [rows.filter(product=product)[:limit] for product in _products(wanted)]
-    if not parts:
-        return list(rows[:limit])
-    return list(islice(merge(*parts, key=lambda entry: entry.pk, reverse=True), limit))
+    # One query for each product that counts, and for each thing that an id may be the id of: only
+    # then does an index give the newest first.
+    parts = [
+        rows.filter(of_product, of_id).order_by("-id")[:limit]
+        for of_product in _products(wanted)
+        for of_id in _meanings(wanted.text)
+    ]
+    found = merge(*parts, key=lambda entry: entry.pk, reverse=True)
+    return list(islice({entry.pk: entry for entry in found}.values(), limit))
 
 
 def pages_of_entries(**narrowed: Any) -> Iterator[list[AuditEntry]]:
@@ -149,12 +152,22 @@ def icon_for(entry: AuditEntry) -> str:
     return verbs.icon_of(entry.verb)
 
 
-def _products(wanted: Narrowed) -> tuple[str, ...]:
+def _products(wanted: Narrowed) -> tuple[Q, ...]:
     if wanted.only == "account":
-        return ("",)
+        return (Q(product=""),)
     if not wanted.product:
-        return ()
-    return (wanted.product,) if wanted.only == "product" else ("", wanted.product)
+        return (Q(),)
+    own = Q(product=wanted.product)
+    return (own,) if wanted.only == "product" else (Q(product=""), own)
+
+
+def _meanings(text: str) -> tuple[Q, ...]:
+    """What a text may be the id of; nothing in particular if it is not one."""
+    anything = _as_uuid(text)
+    if anything is None:
+        return (Q(),)
+    name = str(anything)
+    return (Q(pk=anything), Q(target_id=name), Q(actor_id=name), Q(request_id=name))
 
 
 def _matching(wanted: Narrowed) -> Q:
@@ -188,10 +201,6 @@ def _of_id(wanted: Narrowed) -> Q:
         found &= Q(actor_id=str(wanted.by))
     if wanted.request:
         found &= Q(request_id=wanted.request)
-    anything = _as_uuid(wanted.text)
-    if anything is not None:
-        text = str(anything)
-        found &= Q(pk=anything) | Q(target_id=text) | Q(actor_id=text) | Q(request_id=text)
     return found
 
 

@@ -125,7 +125,7 @@ def test_two_processes_may_start_on_an_empty_database_at_once() -> None:
                 )
                 for _ in range(2)
             ]
-            said = [process.communicate(timeout=120)[0] for process in both]
+            said = [process.communicate(timeout=900)[0] for process in both]
         finally:
             admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 

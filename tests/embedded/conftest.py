@@ -29,7 +29,7 @@ def first_start() -> Iterator[FirstStart]:
     made = Path(tempfile.mkdtemp(prefix="cockpit-test-"))
     made.chmod(0o755)
     racers = [start_in_child("postgres", made / "test") for _ in range(4)]
-    answers = [racer.communicate(timeout=120)[0].strip() for racer in racers]
+    answers = [racer.communicate(timeout=900)[0].strip() for racer in racers]
     yield FirstStart(made / "test", answers, [racer.returncode for racer in racers])
     Postgres(made / "test").destroy()
     shutil.rmtree(made, ignore_errors=True)

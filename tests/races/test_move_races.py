@@ -57,7 +57,7 @@ def together(account: Account, *calls: Callable[[], Any]) -> list[Any]:
 
         return run
 
-    return run_together([inside(call) for call in calls], timeout_seconds=60)
+    return run_together([inside(call) for call in calls], timeout_seconds=600)
 
 
 def unexpected(answers: list[Any]) -> list[Any]:

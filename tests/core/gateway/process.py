@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-START_SECONDS = 90
+START_SECONDS = 600
 
 
 class GatewayProcess:
@@ -52,7 +52,7 @@ class GatewayProcess:
         """Ask it to end, and wait until it has."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(timeout=40)
+        self._process.wait(timeout=300)
 
     def log(self) -> str:
         """Return what it has written."""
@@ -68,7 +68,7 @@ class GatewayProcess:
         assert self._process is not None
         # Its session is its own, so the group is granian and its workers and nothing else.
         os.killpg(self._process.pid, number)
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=120)
 
 
 def free_port() -> int:

@@ -59,7 +59,7 @@ async def process(stage: Stage) -> AsyncIterator[GatewayProcess]:
 
 
 def sdk(process: GatewayProcess, token: str) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{process.url}/v1", api_key=token, max_retries=0, timeout=30)
+    return AsyncOpenAI(base_url=f"{process.url}/v1", api_key=token, max_retries=0, timeout=300)
 
 
 async def test_journey_with_the_official_sdk(
