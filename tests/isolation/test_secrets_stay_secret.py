@@ -60,7 +60,8 @@ def secrets(acme: Account, log: list[str]) -> dict[str, str]:
             again = rotate_client_secret(app=first.app, actor=TESTS)
             made[f"client secret of {product}"] = again.secret
         team = product_named("console").team._default_manager.get(name=TEAM)
-        place: Any = product_named("console").membership._default_manager.filter(team=team).first()
+        places: Any = product_named("console").membership._default_manager
+        place = places.filter(team=team).first()
         key = create_key(account=acme, membership=place, name="Canary", actor=TESTS)
         made["virtual key"] = key.token
         guest = UserFactory(email="guest@acme.example", is_active=False)
@@ -89,7 +90,7 @@ def _tables_with(schema: str, secrets: dict[str, str]) -> list[str]:
 
 
 def _values_of(redis: Redis) -> Iterator[tuple[str, str]]:
-    readers: dict[bytes, Callable[[bytes], Any]] = {
+    readers: dict[Any, Callable[[Any], Any]] = {
         b"string": redis.get,
         b"list": lambda key: redis.lrange(key, 0, -1),
         b"set": redis.smembers,
