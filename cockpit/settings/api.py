@@ -31,5 +31,9 @@ SPECTACULAR_SETTINGS = {
         "NodeState": "core.hierarchy.states.NODE_STATES",
         "MemberState": "core.hierarchy.states.MEMBER_STATES",
         "InvitationState": "core.hierarchy.states.INVITATION_STATES",
+        "WalletKind": "core.api.credits.shapes.WALLET_KINDS",
+        "TransferKind": "core.api.credits.shapes.TRANSFER_KINDS",
+        "CycleState": "core.api.credits.shapes.CYCLE_STATES",
+        "StatementState": "core.api.credits.shapes.STATEMENT_STATES",
     },
 }

@@ -10,6 +10,8 @@ MANAGE = "manage"
 PEOPLE_READ = "people:read"
 PEOPLE_WRITE = "people:write"
 AUDIT_READ = "audit:read"
+CREDITS_READ = "credits:read"
+CREDITS_WRITE = "credits:write"
 
 SCOPES: dict[str, str] = {
     GATEWAY: "Call LLMs and tools through the gateway",
@@ -18,6 +20,8 @@ SCOPES: dict[str, str] = {
     PEOPLE_READ: "Read organizations, teams, members and invitations",
     PEOPLE_WRITE: "Create, rename, move and archive organizations, teams and members; invite",
     AUDIT_READ: "Read the audit log",
+    CREDITS_READ: "Read plan, wallets, movements and caps",
+    CREDITS_WRITE: "Allocate, split, move and reclaim credits; set caps",
 }
 
 # What a scope lets through, as codenames without their product. In a user token it narrows what
@@ -28,6 +32,8 @@ SCOPE_CODENAMES: dict[str, frozenset[str]] = {
         {"view_hierarchy", "manage_hierarchy", "manage_teams", "manage_organizations"}
     ),
     AUDIT_READ: frozenset({"view_audit"}),
+    CREDITS_READ: frozenset({"view_credits"}),
+    CREDITS_WRITE: frozenset({"view_credits", "manage_credits"}),
 }
 
 # A client app gets what running agents needs; changing the cockpit is given on purpose.

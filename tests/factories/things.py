@@ -11,6 +11,7 @@ from core.access.services import switch_llm_on
 from core.audit.services import record
 from core.credits.models import Book, OverflowStatement
 from core.credits.services import allocating
+from core.credits.services.capping import set_cap
 from core.guardrails.services import bind_guardrail, create_guardrail
 from core.hierarchy.product import Product, product_named, products
 from core.hierarchy.services.members import invite_member
@@ -127,10 +128,13 @@ def _things_at(
     assert organization.wallet is not None
     book = Book.objects.get(product=product.slug)
     allocating.grant_credits(book=book, amount=9_000, actor=TESTS, idempotency_key=a_key())
-    for wallet in (organization.wallet, team.wallet, place.wallet):
+    acts = [
         allocating.allocate_credits(
             wallet=wallet, amount=3_000, actor=TESTS, idempotency_key=a_key()
         )
+        for wallet in (organization.wallet, team.wallet, place.wallet)
+    ]
+    limit = set_cap(book=book, subject=team.pk, window="day", amount=5_000, actor=TESTS)
     app = create_client_app(product=product.slug, name=_canary(mark, "app"), actor=TESTS).app
     guardrail = create_guardrail(
         name=_canary(mark, f"{product.slug}-guardrail"), preset="pii", actor=TESTS
@@ -152,6 +156,8 @@ def _things_at(
         "feature": "image_generation",
         "call_id": _call(place, product=product.slug, llm=llm.name),
         "entry_id": _entry(product, team, mark),
+        "act_id": acts[-1].pk,
+        "cap_id": limit.pk,
     }
     newcomer = invite_member(
         product=product,

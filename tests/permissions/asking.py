@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
@@ -55,7 +55,9 @@ def outcome(client: AccountClient, row: Row, path: str, data: dict[str, str]) ->
         elif row.method == "GET":
             response = client.get(path)
         elif row.path.startswith("/api/") and not row.path.endswith("/token"):
-            response = client.post(path, data, content_type="application/json")
+            # What moves credits asks for a key before it looks for anything.
+            headers = {"Idempotency-Key": str(uuid4())}
+            response = client.post(path, data, content_type="application/json", headers=headers)
         else:
             response = client.post(path, urlencode(data), content_type=FORM)
         transaction.set_rollback(True)

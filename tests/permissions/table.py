@@ -153,6 +153,22 @@ def _rest(
     return [Row(path, method, who, "403", "401", unaware=unaware) for path in paths]
 
 
+def rest_credits(slug: str) -> list[Row]:
+    """Return the rows of one product's credits over REST."""
+    at = f"/api/{slug}/v1/credits"
+    wallet = "<uuid:wallet_id>"
+    return [
+        *_rest("GET", ADMINS, f"{at}/plan", f"{at}/cycles", f"{at}/statements", f"{at}/pool"),
+        *_rest("GET", ADMINS, f"{at}/wallets", f"{at}/wallets/{wallet}", f"{at}/effective"),
+        *_rest("GET", ADMINS, f"{at}/transfers", f"{at}/allocations", f"{at}/caps"),
+        *_rest("PATCH", ADMINS, f"{at}/spill"),
+        *_rest("POST", ADMINS, f"{at}/pool", f"{at}/allocations", f"{at}/allocations/{wallet}/end"),
+        *_rest("POST", ADMINS, f"{at}/top-ups", f"{at}/reclaims", f"{at}/moves", f"{at}/splits"),
+        *_rest("POST", ADMINS, f"{at}/acts/<uuid:act_id>/undo", f"{at}/caps"),
+        *_rest("DELETE", ADMINS, f"{at}/caps/<uuid:cap_id>"),
+    ]
+
+
 def product(slug: str) -> list[Row]:
     """Return the rows of one product's pages."""
     at = f"/{slug}"
@@ -199,6 +215,7 @@ def product(slug: str) -> list[Row]:
         # Ada has no seat.
         *post(f"/api{at}/v1/session-token", MEMBERS, "403", "401"),
         *rest(slug),
+        *rest_credits(slug),
     ]
     for node, who, who_above in (
         ("organization", ORGANIZATION_ADMINS, ADMINS),

@@ -1,0 +1,100 @@
+"""The resource `credits/caps`: limits on all spending below a node or of a key."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api.credits import examples, shapes
+from core.api.credits.base import TAG, CreditsViewSet
+from core.api.documents import Operation, documented, page_example, page_output
+from core.api.pagination import page_of
+from core.api.viewsets import unknown_reference
+from core.credits.models import Cap
+from core.credits.services import capping
+from core.hierarchy import reach
+from core.kit.problems import NotFound
+
+
+class CapViewSet(CreditsViewSet):
+    """Caps of nodes."""
+
+    output_class = shapes.SpendingCapOutput
+    input_classes = {"create": shapes.SpendingCapInput}
+    query_classes = {"list": shapes.SpendingCapQuery}
+
+    @documented(
+        Operation(
+            "listCaps", "List caps", TAG, page_example(examples.CAP),
+            output=page_output("CapPage", shapes.SpendingCapOutput), query=shapes.SpendingCapQuery,
+        ),
+        method="GET",
+    )  # fmt: skip
+    def list(self, request: Request) -> Response:
+        """Return the caps of the nodes that the caller administers."""
+        rows = self._caps()
+        if subject := self.query.get("subject"):
+            rows = rows.filter(subject=subject)
+        limit, cursor = self.query["limit"], self.query.get("cursor")
+        return self.many(page_of(rows, limit=limit, cursor=cursor))
+
+    @documented(
+        Operation(
+            "setCap", "Cap what is spent below a node", TAG, examples.CAP,
+            output=shapes.SpendingCapOutput, body=shapes.SpendingCapInput, status=201,
+            sent={"subject": examples.CAP["subject"], "window": "day", "amount": "50"},
+        ),
+        method="POST",
+    )  # fmt: skip
+    def create(self, request: Request) -> Response:
+        """Let at most this much be spent below a node in each window; 0 stops all spending."""
+        given = self.input
+        name = self._name_of(given["subject"])
+        if name is None:
+            raise unknown_reference("subject", "organization, team or membership")
+        cap = capping.set_cap(
+            book=self.book,
+            subject=given["subject"],
+            window=given["window"],
+            amount=given["amount"],
+            reason=given["reason"],
+            actor=self.actor,
+            label=name,
+        )
+        return self.one(cap, status=201)
+
+    @documented(
+        Operation("removeCap", "Remove a cap", TAG, None, status=204, refusals=(404,)),
+        method="DELETE",
+    )
+    def destroy(self, request: Request, cap_id: UUID) -> Response:
+        """Stop limiting what is spent below a node."""
+        cap = self._caps().select_related("book").filter(pk=cap_id).first()
+        if cap is None:
+            raise NotFound("There is no such cap.")
+        name = self._name_of(cap.subject) or ""
+        capping.remove_cap(cap=cap, actor=self.actor, label=name)
+        return Response(status=204)
+
+    def _caps(self) -> QuerySet[Cap]:
+        rows = Cap.objects.filter(book=self.book)
+        if self.scope.everything:
+            return rows
+        mine = Q(pk=None)
+        for nodes in self._nodes():
+            mine |= Q(subject__in=nodes.order_by().values("pk"))
+        return rows.filter(mine)
+
+    def _nodes(self) -> tuple[QuerySet[Cap], ...]:
+        return (
+            reach.organizations_within(self.product, self.scope),
+            reach.teams_within(self.product, self.scope),
+            reach.places_within(self.product, self.scope),
+        )
+
+    def _name_of(self, subject: UUID) -> str | None:
+        for nodes in self._nodes():
+            if node := nodes.filter(pk=subject).first():
+                return str(node)
+        return None

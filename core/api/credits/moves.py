@@ -1,0 +1,310 @@
+"""What moves credits: allocations, top-ups, reclaims, moves, splits and taking an act back."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api.credits import examples, shapes
+from core.api.credits.base import TAG, CreditsViewSet, act_shown
+from core.api.documents import Operation, documented, page_example, page_output
+from core.api.hierarchy.base import ReasonInput
+from core.api.pagination import page_of
+from core.api.serializers import ListQuery, PreviewQuery
+from core.api.viewsets import unknown_reference
+from core.credits.models import Act, Transfer
+from core.credits.planning import Change, Plan
+from core.credits.services import allocating, splitting, undoing
+from core.hierarchy.node_wallets import NodeWallet
+from core.hierarchy.selections import Selection, all_below, chosen, unallocated_id
+from core.kit.problems import InvalidInput, NotFound
+
+_MOVED: dict[str, Any] = {
+    "tag": TAG,
+    "example": examples.ACT,
+    "output": shapes.ActOutput,
+    "status": 201,
+    "needs_key": True,
+    "refusals": (409,),
+}
+_SENT = {"wallet": examples.WALLET["id"], "amount": "500", "reason": "Campaign in December"}
+
+
+class MovingViewSet(CreditsViewSet):
+    """A resource that moves credits of one node and its parent."""
+
+    def wallet_to_change(self, wallet_id: UUID) -> NodeWallet:
+        """Return a wallet of the address whose credits the caller may change.
+
+        Raises:
+            NotFound: there is none of this id for the caller.
+        """
+        try:
+            return self.wallet_in_body("wallet", wallet_id)
+        except InvalidInput:
+            raise NotFound("There is no such wallet to move credits to.") from None
+
+    def _moved(self, service: Callable[..., Act], **given: Any) -> Response:
+        found = self.wallet_in_body("wallet", self.input["wallet"])
+        act = service(
+            wallet=found.wallet,
+            reason=self.input["reason"],
+            actor=self.actor,
+            idempotency_key=self.act_key,
+            label=found.label,
+            nodes=found.nodes,
+            **given,
+        )
+        return Response(act_shown(act), status=201)
+
+
+class AllocationViewSet(MovingViewSet):
+    """What nodes get in each cycle."""
+
+    output_class = shapes.WalletOutput
+    input_classes = {"create": shapes.WalletAmountInput, "end": ReasonInput}
+    query_classes = {"list": ListQuery}
+    key_required_for = frozenset({"create", "end"})
+
+    @documented(
+        Operation(
+            "listAllocations", "List wallets with an allocation of their own", TAG,
+            page_example(examples.WALLET),
+            output=page_output("AllocationPage", shapes.WalletOutput), query=ListQuery,
+        ),
+        method="GET",
+    )  # fmt: skip
+    def list(self, request: Request) -> Response:
+        """Return the wallets whose node has an allocation of its own; 0 is one too."""
+        rows = self.wallets().filter(rule__isnull=False)
+        page = page_of(rows, limit=self.query["limit"], cursor=self.query.get("cursor"))
+        return Response({"items": self.wallets_shown(list(page.items)), "next": page.next})
+
+    @documented(
+        Operation(
+            "allocateCredits", "Set what a node gets", body=shapes.WalletAmountInput, sent=_SENT,
+            **_MOVED,
+        ),
+        method="POST",
+    )  # fmt: skip
+    def create(self, request: Request) -> Response:
+        """Set what a node gets in each cycle, and move the difference from its parent now."""
+        return self._moved(allocating.allocate_credits, amount=self.input["amount"])
+
+    @documented(
+        Operation(
+            "endAllocation", "End a node's allocation", body=ReasonInput,
+            sent={"reason": "They share their team's credits now."},
+            **{**_MOVED, "refusals": (404, 409)},
+        ),
+        method="POST",
+    )  # fmt: skip
+    def end(self, request: Request, wallet_id: UUID) -> Response:
+        """Let a node draw on the nearest one above again; what it has free goes back there."""
+        found = self.wallet_to_change(wallet_id)
+        act = allocating.remove_allocation(
+            wallet=found.wallet,
+            reason=self.input["reason"],
+            actor=self.actor,
+            idempotency_key=self.act_key,
+            label=found.label,
+            nodes=found.nodes,
+        )
+        return Response(act_shown(act), status=201)
+
+
+class OnceViewSet(MovingViewSet):
+    """Movements that happen once and set no rule."""
+
+    input_classes = {
+        "top_up": shapes.WalletAmountInput,
+        "reclaim": shapes.WalletAmountInput,
+        "move": shapes.MoveInput,
+    }
+    query_classes = {}
+    key_required_for = frozenset({"top_up", "reclaim", "move"})
+
+    @documented(
+        Operation(
+            "topUpCredits", "Give a node credits once", body=shapes.WalletAmountInput, sent=_SENT,
+            **_MOVED,
+        ),
+        method="POST",
+    )  # fmt: skip
+    def top_up(self, request: Request) -> Response:
+        """Move free credits of a node's parent to it, once."""
+        return self._moved(allocating.top_up_credits, amount=self.input["amount"])
+
+    @documented(
+        Operation(
+            "reclaimCredits", "Take a node's free credits back", body=shapes.WalletAmountInput,
+            sent=_SENT, **_MOVED,
+        ),
+        method="POST",
+    )  # fmt: skip
+    def reclaim(self, request: Request) -> Response:
+        """Move free credits of a node back to its parent, once. What is used or held stays."""
+        return self._moved(allocating.reclaim_credits, amount=self.input["amount"])
+
+    @documented(
+        Operation(
+            "moveCredits", "Move credits between two nodes", body=shapes.MoveInput,
+            sent={
+                "source": examples.WALLET["id"],
+                "destination": examples.TRANSFER["source"],
+                "amount": "100",
+            },
+            **_MOVED,
+        ),
+        method="POST",
+    )  # fmt: skip
+    def move(self, request: Request) -> Response:
+        """Move free credits from one node to another, once. Their allocations stay."""
+        source = self.wallet_in_body("source", self.input["source"])
+        destination = self.wallet_in_body("destination", self.input["destination"])
+        act = allocating.move_credits(
+            source=source.wallet,
+            destination=destination.wallet,
+            amount=self.input["amount"],
+            reason=self.input["reason"],
+            actor=self.actor,
+            idempotency_key=self.act_key,
+            label=source.label,
+            destination_label=destination.label,
+            nodes=(*source.nodes, *destination.nodes),
+        )
+        return Response(act_shown(act), status=201)
+
+
+class SplitViewSet(CreditsViewSet):
+    """Equal splits."""
+
+    output_class = shapes.SplitOutput
+    input_classes = {"create": shapes.SplitInput}
+    query_classes = {"create": PreviewQuery}
+    key_required_for = frozenset({"create"})
+
+    @documented(
+        Operation(
+            "splitCredits", "Divide credits equally", TAG, examples.SPLIT,
+            output=shapes.SplitOutput, body=shapes.SplitInput, query=PreviewQuery, needs_key=True,
+            sent={"source": examples.WALLET["id"], "level": "membership", "total": "300"},
+            refusals=(409,),
+        ),
+        method="POST",
+    )  # fmt: skip
+    def create(self, request: Request) -> Response:
+        """Divide what a node has free over many below it, now and in each cycle.
+
+        With `preview=1` nothing moves, and the answer says what every node would have.
+        """
+        selection = self._selection()
+        given = self.input
+        wish = selection.wish(given["total"], keeps_overrides=given["keep_overrides"])
+        plan = splitting.plan_split(wish)
+        act = None
+        if not self.is_preview:
+            act = splitting.split_credits(
+                wish=wish,
+                reason=given["reason"],
+                actor=self.actor,
+                idempotency_key=self.act_key,
+                label=selection.source.label,
+                nodes=selection.source.nodes,
+            )
+        return Response(self.shown(_split(plan, act, is_preview=self.is_preview)))
+
+    def _selection(self) -> Selection:
+        given = self.input
+        source, level, wallets = (given.get(name) for name in ("source", "level", "wallets"))
+        if (level is None) == (wallets is None):
+            detail = "Send a level or a list of wallets, one of the two."
+            raise InvalidInput(
+                detail, errors=[{"pointer": "/level", "code": "one_of", "detail": detail}]
+            )
+        try:
+            if wallets is not None:
+                return chosen(
+                    self.product, self.scope, wallet_ids=frozenset(wallets), source_id=source
+                )
+            source_id = source or unallocated_id(self.product)
+            return all_below(self.product, self.scope, source_id=source_id, level=str(level))
+        except NotFound:
+            raise unknown_reference(
+                "source" if wallets is None else "wallets", "wallet that can be split over"
+            ) from None
+
+
+class UndoViewSet(CreditsViewSet):
+    """Taking an act back."""
+
+    output_class = shapes.UndoOutput
+    input_classes = {"create": ReasonInput}
+    query_classes = {"create": PreviewQuery}
+    key_required_for = frozenset({"create"})
+
+    @documented(
+        Operation(
+            "undoAct", "Take an act back", TAG, examples.UNDO, output=shapes.UndoOutput,
+            body=ReasonInput, sent={"reason": "Wrong team"}, query=PreviewQuery,
+            needs_key=True, refusals=(404, 409),
+        ),
+        method="POST",
+    )  # fmt: skip
+    def create(self, request: Request, act_id: UUID) -> Response:
+        """Move the same credits the other way and restore the rules, as a whole or not at all."""
+        act = self._act(act_id)
+        reason = self.input["reason"]
+        undo = undoing.plan_undo(act)
+        done = None
+        if not self.is_preview:
+            done = undoing.undo_act(
+                act=act, reason=reason, actor=self.actor, idempotency_key=self.act_key
+            )
+        shown = {
+            "preview": self.is_preview,
+            "total": undo.total,
+            "possible": undo.possible,
+            "obstacle": undo.obstacle,
+            "act": done,
+        }
+        return Response(self.shown(shown))
+
+    def _act(self, act_id: UUID) -> Act:
+        """Return an act of the book that moved nothing outside the caller's wallets.
+
+        Raises:
+            NotFound: there is none of this id for the caller.
+        """
+        act = Act.objects.filter(book=self.book, pk=act_id).select_related("book").first()
+        if act is not None and not self.scope.everything:
+            mine = set(self.wallets().values_list("pk", flat=True))
+            ends = Transfer.objects.filter(act=act).values_list("from_wallet", "to_wallet")
+            touched = {end for pair in ends for end in pair}
+            act = act if touched and touched <= mine else None
+        if act is None:
+            raise NotFound("There is no such act.")
+        return act
+
+
+def _split(plan: Plan, act: Act | None, *, is_preview: bool) -> dict[str, Any]:
+    return {
+        "preview": is_preview,
+        "possible": not plan.lacking,
+        "act": act,
+        "changes": [_change(change) for change in plan.changes],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "wallet": change.wallet,
+        "kind": change.kind,
+        "allocation_before": change.before.amount if change.before else None,
+        "allocation_after": change.after.amount if change.after else None,
+        "free_before": change.free_before,
+        "free_after": change.free_after,
+        "lacks": change.lacks,
+    }

@@ -1,0 +1,40 @@
+"""The routes of a product's credits, below `/api/<product>/v1/credits/`."""
+
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from core.api.credits.book import CycleViewSet, PlanViewSet, PoolViewSet, StatementViewSet
+from core.api.credits.caps import CapViewSet
+from core.api.credits.moves import AllocationViewSet, OnceViewSet, SplitViewSet, UndoViewSet
+from core.api.credits.wallets import EffectiveViewSet, TransferViewSet, WalletViewSet
+from core.hierarchy.product import Product
+
+
+def credits_urls(product: Product) -> list[URLPattern]:
+    """Return the routes."""
+
+    def route(at: str, view: Any, actions: dict[str, str]) -> URLPattern:
+        found: URLPattern = path(f"credits/{at}", view.as_view(actions, product=product))
+        return found
+
+    return [
+        route("plan", PlanViewSet, {"get": "retrieve"}),
+        route("spill", PlanViewSet, {"patch": "spill"}),
+        route("cycles", CycleViewSet, {"get": "list"}),
+        route("statements", StatementViewSet, {"get": "list"}),
+        route("pool", PoolViewSet, {"get": "retrieve", "post": "create"}),
+        route("wallets", WalletViewSet, {"get": "list"}),
+        route("wallets/<uuid:wallet_id>", WalletViewSet, {"get": "retrieve"}),
+        route("effective", EffectiveViewSet, {"get": "retrieve"}),
+        route("transfers", TransferViewSet, {"get": "list"}),
+        route("allocations", AllocationViewSet, {"get": "list", "post": "create"}),
+        route("allocations/<uuid:wallet_id>/end", AllocationViewSet, {"post": "end"}),
+        route("top-ups", OnceViewSet, {"post": "top_up"}),
+        route("reclaims", OnceViewSet, {"post": "reclaim"}),
+        route("moves", OnceViewSet, {"post": "move"}),
+        route("splits", SplitViewSet, {"post": "create"}),
+        route("acts/<uuid:act_id>/undo", UndoViewSet, {"post": "create"}),
+        route("caps", CapViewSet, {"get": "list", "post": "create"}),
+        route("caps/<uuid:cap_id>", CapViewSet, {"delete": "destroy"}),
+    ]

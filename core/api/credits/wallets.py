@@ -1,0 +1,109 @@
+"""The resources of wallets: who has what, who pays for whom, and what has moved."""
+
+from uuid import UUID
+
+from django.db.models import Q
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api.credits import examples, shapes
+from core.api.credits.base import TAG, CreditsViewSet
+from core.api.documents import Operation, documented, page_example, page_output
+from core.api.pagination import Page, page_of
+from core.credits.models import Transfer
+from core.credits.selectors import payers_of
+from core.hierarchy.node_wallets import wallet_for
+from core.kit.problems import NotFound
+
+
+class WalletViewSet(CreditsViewSet):
+    """What each node has."""
+
+    output_class = shapes.WalletOutput
+    query_classes = {"list": shapes.WalletQuery}
+
+    @documented(
+        Operation(
+            "listWallets", "List wallets", TAG, page_example(examples.WALLET),
+            output=page_output("WalletPage", shapes.WalletOutput), query=shapes.WalletQuery,
+        ),
+        method="GET",
+    )  # fmt: skip
+    def list(self, request: Request) -> Response:
+        """Return the wallets that the caller administers, with their figures in the open cycle."""
+        rows = self.wallets()
+        if kind := self.query.get("kind"):
+            rows = rows.filter(kind=kind)
+        if (allocated := self.query.get("allocated")) is not None:
+            rows = rows.filter(rule__isnull=allocated == "0")
+        page = page_of(rows, limit=self.query["limit"], cursor=self.query.get("cursor"))
+        return Response(_shown(page, self))
+
+    @documented(
+        Operation(
+            "getWallet", "Get a wallet", TAG, examples.WALLET, output=shapes.WalletOutput,
+            refusals=(404,),
+        ),
+        method="GET",
+    )  # fmt: skip
+    def retrieve(self, request: Request, wallet_id: UUID) -> Response:
+        """Return what one node has in the open cycle, and what it gets in each."""
+        found = wallet_for(self.product, self.scope, wallet_id)
+        return Response(self.wallets_shown([found.wallet])[0])
+
+
+class EffectiveViewSet(CreditsViewSet):
+    """Who pays for a call, by the function that enforces it."""
+
+    output_class = shapes.EffectiveOutput
+    query_classes = {"retrieve": shapes.EffectiveQuery}
+
+    @documented(
+        Operation(
+            "getEffectiveCredits", "Say what a wallet's calls can spend", TAG, examples.EFFECTIVE,
+            output=shapes.EffectiveOutput, query=shapes.EffectiveQuery, refusals=(404,),
+        ),
+        method="GET",
+    )  # fmt: skip
+    def retrieve(self, request: Request) -> Response:
+        """Return which wallets pay for calls of a wallet, in order, why, and what they have."""
+        found = wallet_for(self.product, self.scope, self.query["wallet"])
+        if found.node is None:
+            raise NotFound("Calls act for an organization, a team or a membership.")
+        payers = payers_of(found.wallet.pk)
+        spendable = sum(max(payer.free, 0) for payer in payers)
+        shown = {"wallet": found.wallet.pk, "spendable": spendable, "payers": payers}
+        return Response(self.shown(shown))
+
+
+class TransferViewSet(CreditsViewSet):
+    """Every movement that is not a call."""
+
+    output_class = shapes.TransferOutput
+    query_classes = {"list": shapes.TransferQuery}
+
+    @documented(
+        Operation(
+            "listTransfers", "List movements", TAG, page_example(examples.TRANSFER),
+            output=page_output("TransferPage", shapes.TransferOutput), query=shapes.TransferQuery,
+            refusals=(404,),
+        ),
+        method="GET",
+    )  # fmt: skip
+    def list(self, request: Request) -> Response:
+        """Return movements into and out of the caller's wallets, the newest first."""
+        rows = Transfer.objects.filter(book=self.book)
+        if not self.scope.everything:
+            mine = self.wallets().order_by().values("pk")
+            rows = rows.filter(Q(from_wallet__in=mine) | Q(to_wallet__in=mine))
+        if wallet_id := self.query.get("wallet"):
+            wallet = wallet_for(self.product, self.scope, wallet_id).wallet
+            rows = rows.filter(Q(from_wallet=wallet) | Q(to_wallet=wallet))
+        if act_id := self.query.get("act"):
+            rows = rows.filter(act=act_id)
+        limit, cursor = self.query["limit"], self.query.get("cursor")
+        return self.many(page_of(rows, limit=limit, cursor=cursor, newest_first=True))
+
+
+def _shown(page: Page, view: CreditsViewSet) -> dict[str, object]:
+    return {"items": view.wallets_shown(list(page.items)), "next": page.next}
