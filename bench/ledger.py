@@ -45,6 +45,8 @@ IN_FLIGHT = (1, 16, 64, 256)
 OFFERED = 1_000
 # As the gateway's default.
 POOL = 8
+# The embedded server takes 200 connections; pgbench needs one for each client.
+MOST_CLIENTS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +242,13 @@ async def _accounts(url: str, places: list[Place], seconds: float, best: float) 
 def _hot_row(url: str, clients: int, seconds: float) -> float:
     """Return pgbench's rate of one UPDATE of one row."""
     script = DATA / "hot.sql"
+    clients = min(clients, MOST_CLIENTS)
+    # pgbench's clock runs while its clients still connect, which takes seconds on a busy machine.
+    seconds += clients / 16
     script.write_text("UPDATE hot SET n = n + 1 WHERE id = 1;\n")
     done = subprocess.run(
         [_tool("pgbench"), "-n", "-f", str(script), "-c", str(clients), "-j", "1",
-         "-T", str(max(3, round(seconds))), url],
+         "-T", str(round(seconds)), url],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     found = re.search(r"tps = ([\d.]+)", done.stdout)
