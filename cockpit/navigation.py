@@ -42,11 +42,21 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "People",
         (
             Entry(
-                "Organizations", "domain", "/{product}/organization/", "{product}.view_hierarchy"
+                "Organizations",
+                "domain",
+                "/{product}/organization/",
+                "{product}.view_organizations",
             ),
             Entry("Teams", "groups", "/{product}/team/", "{product}.view_hierarchy", key="t"),
             Entry(
                 "Members", "badge", "/{product}/member/", "{product}.view_hierarchy", "people", "m"
+            ),
+            Entry(
+                "Administrators",
+                "supervisor_account",
+                "/{product}/administrators/",
+                "{product}.manage_admins",
+                "roles delegated organization team admins",
             ),
         ),
     ),

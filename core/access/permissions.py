@@ -19,6 +19,7 @@ _ADMIN_OF_A_PRODUCT = (
     "view_overview",
     "view_hierarchy",
     "manage_hierarchy",
+    "view_organizations",
     "manage_organizations",
     "manage_teams",
     "manage_admins",
@@ -48,7 +49,7 @@ _TEAM_ADMIN = (
     "manage_access",
     "use",
 )
-_ORGANIZATION_ADMIN = (*_TEAM_ADMIN, "manage_teams")
+_ORGANIZATION_ADMIN = (*_TEAM_ADMIN, "view_organizations", "manage_teams")
 _KEYS = ("manage_keys", "own_keys")
 _MEMBER_OF_A_PRODUCT = ("use",)
 

@@ -107,9 +107,9 @@ def administrators_for(product: Product, scope: Scope, *, term: str = "") -> Que
 
 
 def administrators_of(product: Product, node: Branch) -> QuerySet[Any]:
-    """Return the appointments to one node."""
-    rows = _appointments(product).filter(node_id=node.pk)
-    return rows.order_by("user__name", "user__email")
+    """Return the appointments to one node; of an archived one they are not in force."""
+    rows = RoleAssignment.objects.filter(product=product.slug, node_id=node.pk)
+    return rows.select_related("user").order_by("user__name", "user__email")
 
 
 def administrator_for(product: Product, scope: Scope, assignment_id: UUID) -> RoleAssignment:

@@ -149,6 +149,8 @@ def _things_at(
         "member_id": place.member.pk,
         "place_id": place.pk,
         "wallet_id": team.wallet.pk,
+        # Who administers the team: Theo in the cast's own.
+        "assignment_id": RoleAssignment.objects.get(node_id=team.pk).pk,
         "app_id": app.pk,
         "binding_id": binding.pk,
         "llm_id": llm.pk,
@@ -161,7 +163,7 @@ def _things_at(
     }
     newcomer = invite_member(
         product=product,
-        email=f"{product.slug}-canary@{account.slug}.example",
+        email=f"{product.slug}-canary@{mark}.example",
         organization=organization,
         team=team,
         actor=TESTS,

@@ -180,6 +180,8 @@ def product(slug: str) -> list[Row]:
         *get(f"{at}/audit/export.csv", BRANCH_ADMINS),
         *get(f"{at}/audit/export.jsonl", BRANCH_ADMINS),
         *get(f"{at}/audit/kinds/", BRANCH_ADMINS),
+        *both(f"{at}/administrators/", BRANCH_ADMINS),
+        *post(f"{at}/administrators/<uuid:assignment_id>/remove/", BRANCH_ADMINS),
         *get(f"{at}/usage/", BRANCH_ADMINS),
         *get(f"{at}/usage/calls/", BRANCH_ADMINS),
         *get(f"{at}/usage/calls/<uuid:call_id>/", BRANCH_ADMINS),
@@ -223,13 +225,13 @@ def product(slug: str) -> list[Row]:
     ):
         one = f"{at}/{node}/<uuid:node_id>"
         rows += [
-            *get(f"{at}/{node}/", BRANCH_ADMINS),
+            *get(f"{at}/{node}/", who),
+            *get(f"{one}/change/", who),
             *both(f"{at}/{node}/add/", who_above),
             *post(f"{one}/archive/", who_above),
             *post(f"{one}/restore/", who_above),
         ]
         about_one = [
-            *get(f"{one}/change/", who),
             *get(f"{one}/candidates/", who),
             *post(f"{one}/rename/", who),
             Row(f"{one}/members/", "POST", who, fields=(("member", "member_id"),)),

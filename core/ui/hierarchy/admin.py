@@ -33,7 +33,7 @@ def register_hierarchy(product: Product) -> None:
     for base, model in rows:
         declared = {
             "product": product,
-            "view_permission": f"{product.slug}.view_hierarchy",
+            "view_permission": f"{product.slug}.{base.views}",
             "manage_permission": f"{product.slug}.{base.manages}",
         }
         account_site.register(model, type(f"{product.title}{base.__name__}", (base,), declared))
@@ -46,6 +46,7 @@ class HierarchyAdmin(CockpitModelAdmin):
     """
 
     product: ClassVar[Product]
+    views: ClassVar[str] = "view_hierarchy"
     # What it takes to make a new one.
     manages: ClassVar[str] = "manage_hierarchy"
 
@@ -82,6 +83,7 @@ class OrganizationAdmin(HierarchyAdmin):
     """Organizations: the top level of a product's people."""
 
     icon = "domain"
+    views = "view_organizations"
     manages = "manage_organizations"
     add_label = _("New organization")
     empty_title = _("No organizations yet")

@@ -54,14 +54,22 @@ class ReasonForm(CockpitForm):
 Place = tuple[AbstractOrganization, AbstractTeam | None]
 
 
+_DIRECTLY = _("directly in %s")
+
+
 class PlaceField(forms.ChoiceField):
     """An organization or one of its teams; its value is (organization, team or None)."""
 
     # Filled for each form by `offer`: forms copy their fields, but not what hangs on them.
     places: Mapping[str, Place] = MappingProxyType({})
 
-    def offer(self, product: Product, scope: Scope, *, empty: Any = None) -> None:
-        """Offer every organization of a scope that is in use, with its teams; two queries."""
+    def offer(
+        self, product: Product, scope: Scope, *, empty: Any = None, whole: Any = _DIRECTLY
+    ) -> None:
+        """Offer every organization of a scope that is in use, with its teams; two queries.
+
+        `whole` is how the organization itself is called.
+        """
         groups: list[tuple[Any, Any]] = [("", empty)] if empty else []
         places: dict[str, Place] = {}
         for organization, teams, is_whole in branches_for(product, scope):
@@ -69,7 +77,7 @@ class PlaceField(forms.ChoiceField):
             options = [(str(team.pk), team.name) for team in teams]
             if is_whole:
                 places[str(organization.pk)] = (organization, None)
-                options.append((str(organization.pk), _("directly in %s") % organization.name))
+                options.append((str(organization.pk), whole % organization.name))
             groups.append((organization.name, options))
         self.places = places
         self.choices = groups

@@ -14,7 +14,7 @@ from core.access.permissions import may
 from core.access.scopes import Scope, scope_of
 from core.credits.selectors import balances_of
 from core.hierarchy import selectors
-from core.hierarchy.administration import has_above, require_above
+from core.hierarchy.administration import administrators_of, has_above, require_above
 from core.hierarchy.product import Product
 from core.hierarchy.services import memberships, nodes
 from core.kit.clock import now
@@ -38,7 +38,8 @@ def urls(  # noqa: C901, PLR0915  one short view a route
     node_for: Callable[[Product, Scope, UUID], Any] = (
         selectors.team_for if is_team else selectors.organization_for
     )
-    view, manage = f"{product.slug}.view_hierarchy", f"{product.slug}.manage_hierarchy"
+    view = f"{product.slug}.{'view_hierarchy' if is_team else 'view_organizations'}"
+    manage = f"{product.slug}.manage_hierarchy"
     # To make, archive and restore one takes what stands above it.
     manage_above = f"{product.slug}.{'manage_teams' if is_team else 'manage_organizations'}"
     inside = _inside_team if is_team else _inside_organization
@@ -79,6 +80,7 @@ def urls(  # noqa: C901, PLR0915  one short view a route
             can_manage=can_manage,
             can_archive=can_manage and may(request.user, manage_above) and is_above,
             can_add_team=can_manage and may(request.user, f"{product.slug}.manage_teams"),
+            administrators=_administrators(product, node),
             rename=rename,
             archive=ReasonForm(prefix="archive"),
             **inside(product, node, scope(request)),
@@ -207,6 +209,7 @@ def _paths(product: Product, prefix: str, node: Any) -> dict[str, str]:
         "members": f"{lists['member']}?place={node.pk}",
         "new_team": f"{lists['team']}add/?organization={node.pk}",
         "invite": f"{lists['member']}add/?place={node.pk}",
+        "appoint": f"/{product.slug}/administrators/?node={node.pk}",
     }
 
 
@@ -228,6 +231,13 @@ def _inside_team(product: Product, team: Any, scope: Scope) -> dict[str, Any]:
     if not scope.has_organization(organization.pk):
         link = ""
     return {"organization_path": link, **_people(product, selectors.members_in(product, team))}
+
+
+def _administrators(product: Product, node: Any) -> list[tuple[Any, str]]:
+    """Who administers a node, each with the address that ends it."""
+    name = f"{product.slug}:administrator-remove"
+    rows = administrators_of(product, node)
+    return [(row, reverse(name, args=(row.pk,))) for row in rows]
 
 
 def _people(product: Product, rows: Any) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def product_urls(
 ) -> list[URLPattern]:
     """Return every route of one product's pages."""
     from core.ui.product import (
+        administrators,
         audit,
         clients,
         credits,
@@ -69,6 +70,7 @@ def product_urls(
         *overview.urls(site),
         *me.urls(site),
         *credits.urls(site),
+        *administrators.urls(site),
         *usage.urls(site),
         *llms.urls(site),
         *llm_access.urls(site),
