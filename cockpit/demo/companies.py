@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody of a demo company. `places` are team names; the first one is primary."""
+    """Somebody of a demo company: the teams they are in, the first one the primary one.
+
+    `administers` are names of organizations and teams, in each product that has them.
+    """
 
     nick: str
     name: str
     copilot: tuple[str, ...] = ()
     console: tuple[str, ...] = ()
-    # Organizations and teams of Copilot.
     administers: tuple[str, ...] = ()
 
 
@@ -56,7 +58,13 @@ ACME = Company(
     people=(
         Person("mia", "Mia Torres", ("Brand", "Growth"), ("Platform API",)),
         Person("olga", "Olga Petrenko", ("Growth",), administers=("Marketing",)),
-        Person("theo", "Theo Marchand", ("Platform",), ("Platform API", "Data Science")),
+        Person(
+            "theo",
+            "Theo Marchand",
+            ("Platform",),
+            ("Platform API", "Data Science"),
+            administers=("Platform", "Platform API"),
+        ),
         Person("yuki", "Yuki Tanaka", ("Mobile",), ("Data Science",)),
         Person("samir", "Samir Haddad", ("Platform",), ("Prototypes",)),
         Person("lena", "Lena Vogel", ("Support EMEA",)),

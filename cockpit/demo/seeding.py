@@ -174,16 +174,21 @@ def _seed_product(company: Company, product: Product) -> None:
         wanted = getattr(person, product.slug)
         if wanted or (product.slug == "copilot"):
             _seat(company, product, person, wanted, places)
-        for name in person.administers if product.slug == "copilot" else ():
-            organization, node = places[name]
+        _appoint(company, product, person, places)
+    _seed_credits(company, product, places)
+
+
+def _appoint(company: Company, product: Product, person: Person, places: Places) -> None:
+    for name in person.administers:
+        if name in places:
+            organization, team = places[name]
             administrators.appoint_administrator(
                 product=product,
-                node=node or organization,
+                node=team or organization,
                 email=_email(company, person),
                 scope=EVERYTHING,
                 actor=SEEDER,
             )
-    _seed_credits(company, product, places)
 
 
 def _seat(

@@ -10,9 +10,10 @@ from django.core.management import CommandError, call_command
 
 from console.selectors.keys import key_of_hash
 from console.services.keys import hash_of
-from core.access.scopes import EVERYTHING
+from core.access.scopes import EVERYTHING, scope_of
 from core.credits.selectors import book_of, figures_of, open_cycle_of
 from core.hierarchy.product import products
+from core.identity.models import User
 from core.tenancy.context import in_account, in_public
 from core.usage import selectors as usage
 from tenants.models import Account, Domain
@@ -51,10 +52,16 @@ def test_the_demo_has_two_accounts_whose_books_add_up(
                 figures = figures_of(book)
                 assert totals.calls > 50
                 assert totals.credits == figures.used + figures.overflow_used
+            if slug == "acme":
+                olga = User.objects.get(
+                    email=seeded["accounts"]["acme"]["members"]["olga"]["email"]
+                )
+                assert len(scope_of(olga, "copilot").organizations) == 1
             key = key_of_hash(hash_of(seeded["accounts"][slug]["console_key"]))
             assert key is not None
     said = StringIO()
-    call_command("verify_credits", stdout=said)
+    for check in ("verify_credits", "verify_access"):
+        call_command(check, stdout=said)
     assert said.getvalue() == ""
     # Again: nothing happens, and the file stays what it was.
     call_command("seed_demo", stdout=StringIO())

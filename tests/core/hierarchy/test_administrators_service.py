@@ -1,9 +1,11 @@
 """Appointing and removing who administers an organization or a team, in both products."""
 
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from core.access import object_permissions
 from core.access.permissions import permissions_of
@@ -335,3 +337,23 @@ def test_threads_of_two_accounts_do_not_mix_their_content_types(
     for account in (acme, globex):
         with in_account(account):
             assert disagreements(products()[0]) == []
+
+
+def test_the_command_says_what_disagrees(acme: Account, globex: Account, mia: User) -> None:
+    silent = StringIO()
+    call_command("verify_access", stdout=silent)
+    product = products()[0]
+    object_permissions.give(mia, team_of(product))
+
+    said = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("verify_access", account="acme", stdout=said)
+
+    assert silent.getvalue() == ""
+    assert said.getvalue() == (
+        f"acme, {product.title}: {mia.pk} administers {team_of(product).pk} without appointment\n"
+    )
+    call_command("verify_access", account="globex", stdout=silent)
+    assert silent.getvalue() == ""
+    with pytest.raises(CommandError):
+        call_command("verify_access", account="nowhere")
