@@ -19,7 +19,7 @@ from core.hierarchy.selectors import member_of_user, places_of
 from core.kit.problems import NotAllowed
 from core.ui.middleware import actor_of
 from core.ui.once import is_first_time, new_nonce, sent_before, shown_once
-from core.ui.pages import page, render_page
+from core.ui.pages import is_partial, page, render_page
 from core.usage import selectors as usage
 from tenants.models import Llm
 from tenants.selectors import offered_llms
@@ -57,6 +57,8 @@ def urls() -> list[URLPattern]:
         member = member_of_user(PRODUCT, user_of(request))
         if member is None:
             raise NotAllowed(_("You have no seat in Console. An account admin can give you one."))
+        if not is_partial(request):
+            return _show(request, member, places_of(PRODUCT, member))
         return render_page(
             request,
             _TEMPLATE,
