@@ -1,6 +1,6 @@
 """Batches against batches, single calls, moves and renewals, on real connections.
 
-Each guard is first shown to be the one, as in the races of single calls.
+The guard of the balances is first shown to be the one, as in the races of single calls.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError
 
 from core.credits import charging, selectors
 from core.credits.batching import End, ReleaseRequest
@@ -263,21 +263,6 @@ def test_opposing_batches_and_moves_never_deadlock(raced: Account) -> None:
 
     failures = [one for one in answers if isinstance(one, Exception)]
     assert [one for one in failures if not isinstance(one, InsufficientCredits)] == []
-
-
-def test_with_another_order_of_locks_they_would_deadlock(
-    transactional_accounts: None, in_acme: Account
-) -> None:
-    found = _spilling_branch()
-    order = "        ORDER BY w.depth DESC, w.id\n" + LOCKED
-    slow = order.replace("DESC, w.id", "").replace(
-        "ORDER BY", "AND pg_sleep(0.02) IS NOT NULL ORDER BY"
-    )
-    replace_in(FILE, (order, slow))
-
-    answers = together(in_acme, *opposing(found))
-
-    assert any(isinstance(one, OperationalError) and "deadlock" in str(one) for one in answers)
 
 
 def _spilling_branch() -> Branch:
