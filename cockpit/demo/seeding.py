@@ -14,6 +14,7 @@ from cockpit.demo.catalogue import CATALOGUE
 from cockpit.demo.companies import COMPANIES, Company, Person
 from cockpit.demo.history import seed_history
 from cockpit.demo.policies import seed_policies
+from cockpit.demo.splits import seed_split
 from console.models import Membership, VirtualKey
 from console.services.keys import create_key, revoke_key
 from core.access import services as access
@@ -136,6 +137,7 @@ def _seed_company(company: Company, llms: dict[str, Llm]) -> Account:
                 llms=company.llms,
                 is_heavy=product.slug in company.first_grants,
             )
+            seed_split(product, actor=SEEDER)
     for slug in company.first_grants:
         set_credit_terms(
             account=new.account,

@@ -20,8 +20,13 @@ _COMMON: dict[str, Any] = {
         _asset("cockpit/css/parts.css"),
         _asset("cockpit/css/shell.css"),
         _asset("cockpit/css/access.css"),
+        _asset("cockpit/css/credits.css"),
     ],
-    "SCRIPTS": [_asset("cockpit/js/cockpit.js"), _asset("cockpit/js/shell.js")],
+    "SCRIPTS": [
+        _asset("cockpit/js/cockpit.js"),
+        _asset("cockpit/js/shell.js"),
+        _asset("cockpit/js/credits.js"),
+    ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": _asset("cockpit/img/favicon.svg")}
     ],

@@ -148,9 +148,9 @@ def spendable(wallet_id: UUID) -> int:
     return sum(max(payer.free, 0) for payer in payers_of(wallet_id))
 
 
-def figures_of(book: Book) -> BookFigures:
-    """Return where the credits of a book's open cycle are."""
-    cycle = open_cycle_of(book)
+def figures_of(book: Book, cycle: Cycle | None = None) -> BookFigures:
+    """Return where the credits of a cycle of a book are; of the open one, if none is named."""
+    cycle = cycle or open_cycle_of(book)
     rows = (
         Balance.objects.filter(cycle=cycle)
         .values("wallet__kind")

@@ -49,6 +49,11 @@ SPLIT = register(
     "{actor} split {after[credits]} credits of {target} equally into {after[count]} shares",
     icon="call_split",
 )
+ALLOCATED_MANY = register(
+    "credits.allocated_many",
+    "{actor} set {after[count]} allocations of {target} from a file, {after[credits]} credits",
+    icon="upload_file",
+)
 OVERRIDDEN = register(
     "credits.override_pinned",
     "{actor} pinned {target} at {after[credits]} credits, from {before[credits]}",
@@ -75,6 +80,12 @@ LEFT = register(
     "credits.leaver_reclaimed",
     "{after[credits]} credits of {target} went back when it left",
     icon="group_remove",
+)
+ALERTS_SET = register(
+    "credits.alerts_set",
+    "{actor} lets people of {target} be told at {after[percents]} percent, before at "
+    "{before[percents]}",
+    icon="notifications_active",
 )
 CAP_SET = register(
     "credits.cap_set",

@@ -97,6 +97,20 @@ def chosen(
     return Selection(_source(product, scope, source_id), wanted)
 
 
+def wallets_below(product: Product, scope: Scope, wallets: Collection[UUID]) -> set[UUID]:
+    """Return which of these wallets somebody with a scope may give credits to."""
+    known = among(wallets)
+    found: set[UUID] = set()
+    for model, allowed in (
+        (product.organization, Q() if scope.everything else Q(pk=None)),
+        (product.team, _teams_below(scope)),
+        (product.membership, _places_below(scope)),
+    ):
+        rows: QuerySet[Any] = model._default_manager.filter(allowed, wallet_id__in=known)
+        found |= set(rows.values_list("wallet_id", flat=True))
+    return found
+
+
 def unallocated_id(product: Product) -> UUID:
     """Return the wallet that everybody's credits come from."""
     return book_wallet(book_of(product.slug), WalletKind.UNALLOCATED).pk
@@ -113,17 +127,11 @@ def _source(product: Product, scope: Scope, wallet_id: UUID) -> NodeWallet:
 
 def _check(product: Product, scope: Scope, wanted: frozenset[UUID]) -> None:
     """Raises: NotFound, IsArchived."""
-    known = among(wanted)
-    in_scope: set[UUID] = set()
+    in_scope = wallets_below(product, scope, wanted)
     active: set[UUID] = set()
-    for model, allowed, rows in (
-        (product.organization, Q() if scope.everything else Q(pk=None), _organizations(product)),
-        (product.team, _teams_below(scope), _teams(product)),
-        (product.membership, _places_below(scope), _places(product)),
-    ):
-        everything: QuerySet[Any] = model._default_manager.filter(allowed, wallet_id__in=known)
-        in_scope |= set(everything.values_list("wallet_id", flat=True))
-        active |= set(rows.filter(wallet_id__in=known).values_list("wallet_id", flat=True))
+    for rows in (_organizations(product), _teams(product), _places(product)):
+        found = rows.filter(wallet_id__in=among(wanted))
+        active |= set(found.values_list("wallet_id", flat=True))
     if wanted - in_scope:
         raise NotFound("Some of what is selected is not there.")
     if wanted - active:

@@ -169,6 +169,32 @@ def rest_credits(slug: str) -> list[Row]:
     ]
 
 
+def credits_pages(at: str) -> list[Row]:
+    """Return the rows of the credits pages."""
+    wallet = f"{at}/<uuid:wallet_id>"
+    for_the_whole = [*post(f"{at}/spill/", ADMINS), *post(f"{at}/alerts/", ADMINS)]
+    from_above = [
+        *both(f"{wallet}/", ADMINS),
+        *post(f"{wallet}/amount/", ADMINS),
+        *post(f"{wallet}/pass-on/", ADMINS),
+        *post(f"{wallet}/caps/", ADMINS),
+        *post(f"{wallet}/caps/<uuid:cap_id>/remove/", ADMINS),
+        *both(f"{wallet}/override/", ADMINS),
+        *post(f"{at}/acts/<uuid:act_id>/undo/", ADMINS),
+    ]
+    return [
+        *get(f"{at}/", ADMINS),
+        *get(f"{at}/allocations.csv", ADMINS),
+        *both(f"{at}/import/", ADMINS),
+        *get(f"{at}/split/", ADMINS),
+        *both(f"{wallet}/split/", ADMINS),
+        *get(f"{at}/branch/<uuid:wallet_id>/", ADMINS),
+        *get(f"{wallet}/statement.csv", ADMINS),
+        *for_the_whole,
+        *from_above,
+    ]
+
+
 def product(slug: str) -> list[Row]:
     """Return the rows of one product's pages."""
     at = f"/{slug}"
@@ -190,9 +216,7 @@ def product(slug: str) -> list[Row]:
         *post(f"{at}/clients/<uuid:app_id>/act-for-members/", ADMINS),
         *post(f"{at}/clients/<uuid:app_id>/rotate/", ADMINS),
         *post(f"{at}/clients/<uuid:app_id>/revoke/", ADMINS),
-        *get(f"{at}/credits/", ADMINS),
-        *both(f"{at}/credits/<uuid:wallet_id>/", ADMINS),
-        *post(f"{at}/credits/spill/", ADMINS),
+        *credits_pages(f"{at}/credits"),
         *both(f"{at}/guardrails/", ADMINS),
         *post(f"{at}/guardrails/<uuid:binding_id>/unbind/", ADMINS),
         *get(f"{at}/llms/", SIGNED_IN if slug == "console" else ADMINS),

@@ -10,6 +10,7 @@ from core.credits.models.calls import (
 )
 from core.credits.models.caps import Cap, CapCounter, CapWindow
 from core.credits.models.movements import Act, Transfer, TransferKind
+from core.credits.models.outlook import Forecast, ToldThreshold
 from core.credits.models.plans import Period, Plan, Rollover
 from core.credits.models.splits import SPLIT_LEVELS, RuleChange, Split
 from core.credits.models.statements import OverflowStatement, StatementState
@@ -33,6 +34,7 @@ __all__ = (
     "CapWindow",
     "Cycle",
     "CycleState",
+    "Forecast",
     "Label",
     "OverflowStatement",
     "Period",
@@ -43,6 +45,7 @@ __all__ = (
     "RuleChange",
     "Split",
     "StatementState",
+    "ToldThreshold",
     "Transfer",
     "TransferKind",
     "UsageEvent",

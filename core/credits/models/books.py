@@ -1,11 +1,17 @@
 """Book and Cycle: whose money it is, and for which period."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from core.kit.ids import uuid7
+
+
+def default_thresholds() -> list[int]:
+    """Return when people are told unless they choose: early, and when it becomes tight."""
+    return [50, 80, 95, 100]
 
 
 class Book(models.Model):
@@ -22,6 +28,8 @@ class Book(models.Model):
     spill_organization = models.BooleanField(_("spill to the organization"), default=False)
     spill_pool = models.BooleanField(_("spill to the pool"), default=True)
     overflow_limit = models.BigIntegerField(default=0)
+    # At which shares of their credits people are told, in percent.
+    alert_at = ArrayField(models.PositiveSmallIntegerField(), default=default_thresholds)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

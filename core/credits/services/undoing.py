@@ -31,6 +31,7 @@ from core.kit.money import format_credits
 UNDOABLE = frozenset(
     {
         verbs.ALLOCATED,
+        verbs.ALLOCATED_MANY,
         verbs.UNALLOCATED,
         verbs.TOPPED_UP,
         verbs.RECLAIMED,

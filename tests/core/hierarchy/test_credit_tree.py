@@ -72,6 +72,7 @@ def test_the_figures_leave_overflow_out_of_what_is_left(branch: ProductBranch) -
     branch.call(whole(30))
 
     figures = credit_tree(branch.product).figures
+    assert figures is not None
 
     assert (figures.granted, figures.used, figures.left) == (
         1_000_000_000,

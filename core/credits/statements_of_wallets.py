@@ -1,0 +1,63 @@
+"""The statement of one wallet in one cycle: opening balance, movements, closing balance."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+
+from core.credits.models import Balance, Cycle, Transfer, TransferKind, Wallet
+
+# What a cycle begins with was there before it.
+_OPENING = (TransferKind.ROLLOVER, TransferKind.ADJUST)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement in micro-credits, negative where credits left. `other` is the other end."""
+
+    at: datetime
+    verb: str
+    kind: str
+    amount: int
+    other: UUID | None
+    reason: str
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalletStatement:
+    """What happened to a wallet in a cycle; `closing` is what is there now, holds not deducted."""
+
+    opening: int
+    lines: tuple[Line, ...]
+    used: int
+    reserved: int
+    closing: int
+
+
+def statement_of(wallet: Wallet, cycle: Cycle) -> WalletStatement:
+    """Return the statement of a wallet in a cycle."""
+    rows = (
+        Transfer.objects.filter(Q(from_wallet=wallet) | Q(to_wallet=wallet), cycle=cycle)
+        .select_related("act")
+        .order_by("created_at", "id")
+    )
+    balance = Balance.objects.filter(wallet=wallet, cycle=cycle).first() or Balance()
+    lines: list[Line] = []
+    opening = running = 0
+    for row in rows:
+        is_in = row.to_wallet_id == wallet.pk
+        amount = row.amount if is_in else -row.amount
+        running += amount
+        if is_in and row.kind in _OPENING and not lines:
+            opening += amount
+            continue
+        other = row.from_wallet_id if is_in else row.to_wallet_id
+        kind = str(row.get_kind_display())
+        lines.append(
+            Line(row.created_at, row.act.verb, kind, amount, other, row.act.reason, running)
+        )
+    return WalletStatement(
+        opening, tuple(lines), balance.used, balance.reserved, balance.credited - balance.used
+    )

@@ -1,0 +1,112 @@
+"""What admins did with credits, by name, and what of it can be taken back."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Subquery
+
+from core.access.scopes import Scope
+from core.credits.models import Act, Book, RuleChange, Split, Transfer, Wallet
+from core.credits.services.locking import among
+from core.credits.services.undoing import UNDOABLE
+from core.hierarchy.product import Product
+from core.hierarchy.selections import wallets_below
+from core.hierarchy.wallets import wallet_labels
+
+LABELS = {
+    "credits.allocated": "Set an allocation",
+    "credits.allocated_many": "Set allocations from a file",
+    "credits.allocation_removed": "Removed an allocation",
+    "credits.topped_up": "Topped up",
+    "credits.reclaimed": "Took back",
+    "credits.split": "Split equally",
+    "credits.override_pinned": "Pinned a share",
+    "credits.override_ended": "Ended an override",
+    "credits.moved": "Moved",
+    "credits.undone": "Undid an act",
+}
+MOST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DoneAct:
+    """One act: what was done, for whom, how much moved, and whether it was undone."""
+
+    id: UUID
+    label: str
+    node: str
+    amount: int
+    at: datetime
+    reason: str
+    is_undone: bool
+    can_undo: bool
+
+
+def last_acts(product: Product, scope: Scope, book: Book, *, limit: int = MOST) -> list[DoneAct]:
+    """Return the last acts of admins in a scope, newest first. A fixed number of queries."""
+    acts = Act.objects.filter(book=book, verb__in=LABELS)
+    acts = acts.annotate(
+        is_undone=Exists(Act.objects.filter(undoes=OuterRef("pk"))),
+        total=Subquery(Split.objects.filter(act=OuterRef("pk")).values("total")),
+    )
+    rows = list(acts.order_by("-id")[: limit if scope.everything else limit * 4])
+    allowed = _in_scope(product, scope, [act.pk for act in rows])
+    shown = [act for act in rows if act.pk in allowed][:limit]
+    ends = _largest_of([act.pk for act in shown])
+    wallets = Wallet.objects.filter(pk__in={end for end, _ in ends.values()})
+    labels = wallet_labels(product, wallets)
+    return [
+        DoneAct(
+            id=act.pk,
+            label=LABELS[act.verb],
+            node=labels.get(ends[act.pk][0], "") if act.pk in ends else "",
+            amount=act.total if act.total is not None else ends.get(act.pk, (None, 0))[1],
+            at=act.created_at,
+            reason=act.reason,
+            is_undone=act.is_undone,
+            can_undo=act.verb in UNDOABLE and not act.is_undone,
+        )
+        for act in shown
+    ]
+
+
+def may_undo(product: Product, scope: Scope, act: Act) -> bool:
+    """Whether all that an act changed stands below what a scope includes."""
+    return act.pk in _in_scope(product, scope, [act.pk])
+
+
+def _in_scope(product: Product, scope: Scope, acts: Collection[UUID]) -> set[UUID]:
+    """Return the acts that changed nothing but what stands below a scope.
+
+    Where the credits came from, the top of an act, may be what somebody administers itself.
+    """
+    if scope.everything:
+        return set(acts)
+    touched: dict[UUID, set[UUID]] = {act: set() for act in acts}
+    for act, wallet in RuleChange.objects.filter(act__in=acts).values_list("act", "wallet"):
+        touched[act].add(wallet)
+    ends = Transfer.objects.filter(act__in=acts).values_list("act", "from_wallet", "to_wallet")
+    for act, *both in ends:
+        touched[act] |= set(filter(None, both))
+    everything = set().union(*touched.values())
+    below = wallets_below(product, scope, everything)
+    rows = Wallet.objects.filter(pk__in=among(everything))
+    parents = dict(rows.values_list("pk", "parent_id"))
+    allowed = set()
+    for act, wallets in touched.items():
+        changed = wallets & below
+        sources = {parents[wallet] for wallet in changed}
+        if changed and wallets - below <= sources:
+            allowed.add(act)
+    return allowed
+
+
+def _largest_of(acts: Collection[UUID]) -> dict[UUID, tuple[UUID, int]]:
+    """Return where the largest movement of each act went, and how much it was."""
+    rows = Transfer.objects.filter(act__in=acts).order_by("act", "-amount", "-id").distinct("act")
+    return {
+        row.act_id: (row.to_wallet_id or row.from_wallet_id or row.act_id, row.amount)
+        for row in rows
+    }
