@@ -9,11 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from core.kit.ids import uuid7
 
 
-def default_thresholds() -> list[int]:
-    """Return when people are told unless they choose: early, and when it becomes tight."""
-    return [50, 80, 95, 100]
-
-
 class Book(models.Model):
     """The ledger of one product in one account.
 
@@ -29,7 +24,7 @@ class Book(models.Model):
     spill_pool = models.BooleanField(_("spill to the pool"), default=True)
     overflow_limit = models.BigIntegerField(default=0)
     # At which shares of their credits people are told, in percent.
-    alert_at = ArrayField(models.PositiveSmallIntegerField(), default=default_thresholds)
+    alert_at = ArrayField(models.PositiveSmallIntegerField(), db_default=[50, 80, 95, 100])
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
