@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from cockpit.demo.catalogue import CATALOGUE
-from cockpit.demo.companies import COMPANIES, Company, Person
+from cockpit.demo.colleagues import seed_colleagues
+from cockpit.demo.companies import ACME, COMPANIES, Company, Person
 from cockpit.demo.history import seed_history
 from cockpit.demo.policies import seed_policies
 from cockpit.demo.splits import seed_split
@@ -177,6 +178,8 @@ def _seed_product(company: Company, product: Product) -> None:
         if wanted or (product.slug == "copilot"):
             _seat(company, product, person, wanted, places)
         _appoint(company, product, person, places)
+    if company is ACME:
+        seed_colleagues(product, domain=company.domain, places=places, seeder=SEEDER)
     _seed_credits(company, product, places)
 
 

@@ -18,6 +18,7 @@ _COMMON: dict[str, Any] = {
     "STYLES": [
         _asset("cockpit/css/cockpit.css"),
         _asset("cockpit/css/parts.css"),
+        _asset("cockpit/css/people.css"),
         _asset("cockpit/css/shell.css"),
         _asset("cockpit/css/access.css"),
         _asset("cockpit/css/credits.css"),
@@ -26,6 +27,11 @@ _COMMON: dict[str, Any] = {
         _asset("cockpit/js/cockpit.js"),
         _asset("cockpit/js/shell.js"),
         _asset("cockpit/js/credits.js"),
+    ],
+    "SCRIPTS": [
+        _asset("cockpit/js/cockpit.js"),
+        _asset("cockpit/js/shell.js"),
+        _asset("cockpit/js/people.js"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": _asset("cockpit/img/favicon.svg")}

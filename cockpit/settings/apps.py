@@ -51,6 +51,7 @@ TENANT_APPS = (
     "core.credits",
     "core.guardrails",
     "core.tokens",
+    "core.people",
     "copilot",
     "console",
 )

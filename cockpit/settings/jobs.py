@@ -25,6 +25,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-reservations": {"task": "platform.sweep_reservations", "schedule": 30.0},
     "renew-books": {"task": "platform.renew_books", "schedule": 60.0},
     "watch-credits": {"task": "platform.watch_credits", "schedule": 300.0},
+    "resume-people-jobs": {"task": "platform.resume_people_jobs", "schedule": 60.0},
     "sweep-tokens": {"task": "platform.sweep_tokens", "schedule": 3600.0},
     "forget-notifications": {"task": "platform.forget_notifications", "schedule": 86_400.0},
     "expiring-keys": {"task": "platform.warn_of_expiring_keys", "schedule": 21_600.0},

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from core.access.features import features_of
+from core.access.rules.paths import Path, PathNode
+from core.access.selectors import access_of, active_llm_ids
 from core.credits.models import Cap
 from core.credits.selectors import OpenCalls, allocations_of, balances_of, open_calls_of
 from core.hierarchy.keys import working_keys_of
@@ -32,7 +35,8 @@ class MovePreview:
 
     `travels` moves along, `goes_back` returns to the old place. `rule` is the allocation that
     there is now, None without one; `keeps_rule` says whether it goes on. `draws_on` is what calls
-    without an own allocation live on, before and after; empty where no node above has one.
+    without an own allocation live on, before and after; empty where no node above has one. LLMs
+    and features are counted as the path allows them, beside what a member's own policy says.
     """
 
     name: str
@@ -48,6 +52,10 @@ class MovePreview:
     keys: int | None
     caps_gained: Sequence[NodeCap] = field(default_factory=tuple)
     caps_lost: Sequence[NodeCap] = field(default_factory=tuple)
+    llms_gained: int = 0
+    llms_lost: int = 0
+    features_gained: Sequence[str] = field(default_factory=tuple)
+    features_lost: Sequence[str] = field(default_factory=tuple)
     admins_gained: Sequence[str] = field(default_factory=tuple)
     admins_lost: Sequence[str] = field(default_factory=tuple)
 
@@ -77,6 +85,7 @@ def preview_team_move(
         keys=working_keys_of(product, places),
         caps_gained=_caps_on((organization,)),
         caps_lost=_caps_on((source,)),
+        **_policies(product, (team, source), (team, organization)),
         **_admins(product, (source,), (organization,)),
     )
 
@@ -110,6 +119,7 @@ def preview_membership_move(
         keys=working_keys_of(product, alone),
         caps_gained=_caps_on(node for node in new if node not in old),
         caps_lost=_caps_on(node for node in old if node not in new),
+        **_policies(product, old, new),
         **_admins(product, old, new),
     )
 
@@ -141,7 +151,49 @@ def _caps_on(nodes: Iterable[Any]) -> list[NodeCap]:
     return [NodeCap(names[cap.subject], cap.amount, cap.get_window_display()) for cap in caps]
 
 
-def _admins(product: Product, old: Sequence[Any], new: Sequence[Any]) -> dict[str, tuple[str, ...]]:
+def _policies(product: Product, old: Sequence[Any], new: Sequence[Any]) -> dict[str, Any]:
+    """Return what the new path allows and the old one does not, and the other way round.
+
+    Paths come with the innermost node first. What the super admin offers does not depend on the
+    path, so all that is on counts as offered.
+    """
+    top = product.organization._default_manager.get(is_global=True)
+    before, after = (_as_path((*nodes, top)) for nodes in (old, new))
+    access = access_of(
+        product.slug,
+        offered=active_llm_ids(product.slug),
+        nodes=[node.id for node in (*before, *after)],
+    )
+    had, has = access.llms(before), access.llms(after)
+    features = features_of(product.slug)
+    had_on, has_on = (
+        {each.key for each in features if access.has(each.key, path)} for path in (before, after)
+    )
+    return {
+        "llms_gained": len(has - had),
+        "llms_lost": len(had - has),
+        "features_gained": [str(each.title) for each in features if each.key in has_on - had_on],
+        "features_lost": [str(each.title) for each in features if each.key in had_on - has_on],
+    }
+
+
+def _as_path(nodes: Sequence[Any]) -> Path:
+    """Return nodes, the innermost first, as a path from `global` down."""
+    return tuple(
+        PathNode(
+            "team"
+            if isinstance(node, AbstractTeam)
+            else "global"
+            if node.is_global
+            else "organization",
+            node.pk,
+            node.name,
+        )
+        for node in reversed(nodes)
+    )
+
+
+def _admins(product: Product, old: Sequence[Any], new: Sequence[Any]) -> dict[str, Any]:
     """Return who administers only the new path, and who only the old one."""
     nodes = {node.pk for node in (*old, *new)}
     rows = RoleAssignment.objects.filter(

@@ -3,7 +3,18 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
 from core.access.scopes import EVERYTHING, Scope
@@ -28,7 +39,11 @@ def organizations_of(product: Product) -> QuerySet[Any]:
     """
     return product.organization._default_manager.annotate(
         team_count=_count(product.team._default_manager.filter(_ACTIVE), "organization"),
-        member_count=_count(_active_places(product), "organization", "member"),
+        # Everyone is in `global`, so their seats need no looking up.
+        member_count=Case(
+            When(is_global=True, then=_seats(product)),
+            default=_count(_active_places(product), "organization", "member"),
+        ),
         allocation=_allocation(),
     )
 
@@ -80,6 +95,20 @@ def teams_for(product: Product, scope: Scope) -> QuerySet[Any]:
     if scope.everything:
         return rows
     return rows.filter(Q(organization__in=scope.organizations) | Q(pk__in=scope.teams))
+
+
+def organization_choices(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the organizations in use that a scope includes whole, by name, without figures."""
+    rows = _rows(product.organization).filter(_ACTIVE, is_global=False).order_by("name")
+    return rows if scope.everything else rows.filter(pk__in=scope.organizations)
+
+
+def team_choices(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the teams in use of a scope with their organizations, without figures."""
+    rows = _rows(product.team).filter(_ACTIVE, organization__archived_at=None)
+    if not scope.everything:
+        rows = rows.filter(Q(organization__in=scope.organizations) | Q(pk__in=scope.teams))
+    return rows.select_related("organization").order_by("organization__name", "name")
 
 
 def branches_for(product: Product, scope: Scope) -> list[tuple[Any, list[Any], bool]]:
@@ -283,6 +312,13 @@ def _count(rows: QuerySet[Any], parent: str, what: str = "pk") -> Coalesce:
         .annotate(found=Count(what, distinct=True))
     )
     return Coalesce(Subquery(counted.values("found")), 0)
+
+
+def _seats(product: Product) -> Subquery:
+    """Count the seats in use, once for all rows."""
+    seats = product.member._default_manager.filter(_ACTIVE).order_by()
+    counted = seats.annotate(one=Value(1)).values("one").annotate(found=Count("pk"))
+    return Subquery(counted.values("found"), output_field=BigIntegerField())
 
 
 def _allocation() -> Subquery:

@@ -37,6 +37,7 @@ MEMBERSHIP_MOVED = register(
     "{actor} moved {target} from {before[place]} to {after[place]}",
     icon="drive_file_move",
 )
+IMPORTED = register("member.imported", "{actor} imported {target}", icon="upload_file")
 PLACED = register(
     "membership.created", "{actor} added {target} to {after[place]}", icon="group_add"
 )

@@ -1,5 +1,7 @@
 """Opening a book, adding wallets, and the settings of a book."""
 
+from collections.abc import Sequence
+
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -52,6 +54,21 @@ def create_wallet(*, book: Book, kind: str, parent: Wallet | None) -> Wallet:
     wallet = Wallet.objects.create(book=book, kind=kind, parent=parent, depth=depth)
     Balance.objects.create(wallet=wallet, cycle=cycle)
     return wallet
+
+
+@transaction.atomic
+def create_wallets(*, book: Book, kind: str, parents: Sequence[Wallet | None]) -> list[Wallet]:
+    """Give many nodes of one kind their wallets at once, in the order of `parents`."""
+    cycle = hold_cycle(book)
+    wallets = []
+    for parent in parents:
+        depth = rules.depth_of(kind, parent.kind if parent else None)
+        assert depth is not None, f"no {kind} below {parent}"
+        assert parent is None or parent.book_id == book.pk
+        wallets.append(Wallet(book=book, kind=kind, parent=parent, depth=depth))
+    Wallet.objects.bulk_create(wallets)
+    Balance.objects.bulk_create(Balance(wallet=wallet, cycle=cycle) for wallet in wallets)
+    return wallets
 
 
 @transaction.atomic

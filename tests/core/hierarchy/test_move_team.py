@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from core.access.models import FeatureSwitch, NodeLlmPolicy
+from core.access.services import switch_llm_on
 from core.audit.models import AuditEntry
 from core.credits.invariants import broken_invariants
 from core.credits.models import Transfer, Wallet
@@ -21,6 +23,7 @@ from core.hierarchy.product import Product
 from core.hierarchy.seats import seat_of_membership
 from core.hierarchy.services import memberships, moving, nodes
 from core.identity.models import User
+from core.kit.ids import uuid7
 from core.tenancy.policy import policy_version
 from tests.cast import TESTS
 from tests.core.ui.branch import ProductBranch, branch_of, whole
@@ -192,3 +195,19 @@ def test_a_preview_changes_nothing(branch: ProductBranch, sales: Any) -> None:
     assert (AuditEntry.objects.count(), policy_version()) == before
     branch.team.refresh_from_db()
     assert branch.team.organization == branch.organization
+
+
+def test_the_preview_counts_what_the_new_path_allows(branch: ProductBranch, sales: Any) -> None:
+    llms = [uuid7(), uuid7()]
+    for llm in llms:
+        switch_llm_on(product=branch.product.slug, llm_id=llm, llm_name="an LLM", actor=TESTS)
+    NodeLlmPolicy.objects.create(product=branch.product.slug, node_id=sales.pk, block=[llms[0]])
+    FeatureSwitch.objects.create(
+        product=branch.product.slug, node_id=sales.pk, feature="image_generation", is_on=False
+    )
+
+    preview = moves.preview_team_move(branch.product, branch.team, sales)
+
+    assert (preview.llms_gained, preview.llms_lost) == (0, 1)
+    assert preview.features_lost == ["Image generation"]
+    assert preview.features_gained == []

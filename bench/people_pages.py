@@ -1,0 +1,276 @@
+"""The people pages with 100,000 members in 2,000 teams, and an import of 10,000 people.
+
+    python bench/people_pages.py [members] [teams]
+
+On Postgres and Valkey of its own, durable as in a run. Prints for each page the time on the server
+from the request to the finished answer (best of seven, after one that warms up), the CPU time of
+Python in it, which other work on the machine does not change, and the queries. The target: no page
+over 200 ms, and no more queries than with ten members.
+"""
+
+import os
+import resource
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.update(
+    COCKPIT_DATA=str(ROOT / ".data" / "bench"),
+    COCKPIT_LOG_LEVEL="ERROR",
+    DJANGO_SETTINGS_MODULE="cockpit.settings",
+)
+
+ROUNDS = 7
+IMPORTED = 10_000
+PRODUCT = "console"
+
+
+def main(members: int, teams: int) -> None:
+    """Build, measure and print."""
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate_all", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    account = _account(f"people-{members}-{teams}-{os.getpid()}")
+    began = time.perf_counter()
+    _fill(account, members, teams)
+    print(f"{members:,} members in {teams:,} teams, made in {time.perf_counter() - began:.0f} s\n")
+    _pages(account)
+    _export(account)
+    _import(account)
+
+
+def _account(slug: str) -> Any:
+    from core.audit.services import Actor
+    from core.identity.models import User
+    from core.tenancy.context import in_account, in_public
+    from tenants.services.accounts import create_account
+
+    with in_public():
+        made = create_account(
+            name=slug, slug=slug, admin_email=f"admin@{slug}.example", actor=Actor.system("bench")
+        )
+    with in_account(made.account):
+        User.objects.update(is_active=True)
+    return made.account
+
+
+def _fill(account: Any, members: int, teams: int) -> None:
+    """Write the rows that the services would write, by SQL."""
+    from django.db import connection
+
+    from core.audit.services import Actor
+    from core.hierarchy.product import product_named
+    from core.hierarchy.services import nodes
+    from core.tenancy.context import in_account
+
+    product = product_named(PRODUCT)
+    with in_account(account), connection.cursor() as cursor:
+        for number in range(20):
+            nodes.create_organization(
+                product=product, name=f"Division {number:02}", actor=Actor.system("bench")
+            )
+        for statement in _ROWS.format(p=PRODUCT).split(";"):
+            if statement.strip():
+                cursor.execute(statement, {"members": members, "teams": teams})
+        cursor.execute("ANALYZE")
+
+
+# A team for every twentieth organization, a member for every team in turn. Names repeat, as
+# they do in a company of that size.
+_ROWS = """
+CREATE TEMP TABLE t AS
+    SELECT s.n, gen_random_uuid() AS id, gen_random_uuid() AS wallet, o.id AS organization,
+        o.wallet_id AS parent
+    FROM generate_series(0, %(teams)s - 1) s (n)
+    JOIN (SELECT id, wallet_id, row_number() OVER (ORDER BY name) - 1 AS n
+        FROM {p}_organization WHERE NOT is_global) o ON o.n = s.n %% 20;
+CREATE TEMP TABLE m AS
+    SELECT s.n, gen_random_uuid() AS id, gen_random_uuid() AS member, gen_random_uuid() AS place,
+        gen_random_uuid() AS home, gen_random_uuid() AS wallet, gen_random_uuid() AS home_wallet,
+        t.id AS team, t.organization, t.wallet AS parent
+    FROM generate_series(0, %(members)s - 1) s (n) JOIN t ON t.n = s.n %% %(teams)s;
+INSERT INTO credits_wallet (id, book_id, kind, parent_id, depth)
+    SELECT t.wallet, b.id, 'team', t.parent, 2 FROM t, credits_book b WHERE b.product = '{p}';
+INSERT INTO {p}_team (id, name, organization_id, wallet_id, created_at)
+    SELECT id, 'Team ' || lpad(n::text, 4, '0'), organization, wallet, now() FROM t;
+INSERT INTO identity_user (id, email, name, password, is_active, is_superuser, created_at)
+    SELECT id, 'person' || n || '@people.example',
+        (ARRAY['Ada','Bela','Carl','Dana','Emil','Fay','Gus','Hana','Ivo','Jo'])[1 + n %% 10]
+            || ' ' || (ARRAY['Meyer','Novak','Okafor','Petrov','Quist','Rossi','Silva','Tanaka',
+                'Ueda','Vogel','Weber','Young'])[1 + (n / 10) %% 12] || ' ' || n,
+        '!', n %% 7 > 0, false, now()
+    FROM m;
+INSERT INTO identity_roleassignment (id, user_id, role, product, created_at)
+    SELECT gen_random_uuid(), id, 'member', '{p}', now() FROM m;
+INSERT INTO {p}_member (id, user_id, created_at) SELECT member, id, now() FROM m;
+INSERT INTO credits_wallet (id, book_id, kind, parent_id, depth)
+    SELECT m.wallet, b.id, 'membership', m.parent, 3 FROM m, credits_book b
+    WHERE b.product = '{p}';
+INSERT INTO credits_wallet (id, book_id, kind, parent_id, depth)
+    SELECT m.home_wallet, b.id, 'membership', NULL, 3 FROM m, credits_book b
+    WHERE b.product = '{p}';
+INSERT INTO credits_balance
+    (wallet_id, cycle_id, credited, used, reserved, overrun, credit_limit)
+    SELECT w.id, c.id, 0, 0, 0, 0, 0 FROM credits_wallet w
+    JOIN credits_cycle c ON c.book_id = w.book_id AND c.state = 'open'
+    WHERE NOT EXISTS (SELECT FROM credits_balance b WHERE b.wallet_id = w.id);
+INSERT INTO {p}_membership
+    (id, member_id, organization_id, team_id, is_primary, wallet_id, created_at)
+    SELECT place, member, organization, team, true, wallet, now() FROM m;
+INSERT INTO {p}_membership
+    (id, member_id, organization_id, team_id, is_primary, wallet_id, created_at)
+    SELECT m.home, m.member, o.id, NULL, false, m.home_wallet, now() FROM m, {p}_organization o
+    WHERE o.is_global
+"""
+
+
+def _pages(account: Any) -> None:
+    client, ids = _client(account), _ids(account)
+    at = f"/{PRODUCT}"
+    pages = {
+        "members": f"{at}/member/",
+        "members, page 1,000": f"{at}/member/?after={ids['deep']}",
+        "members, search for a name": f"{at}/member/?q=tanaka",
+        "members, search for one": f"{at}/member/?q=person77777",
+        "members, search in vain": f"{at}/member/?q=nobodyiscalledthat",
+        "members of a team": f"{at}/member/?place={ids['team']}",
+        "members of an organization": f"{at}/member/?place={ids['organization']}",
+        "members, invited": f"{at}/member/?state=invited",
+        "members, archived": f"{at}/member/?state=archived",
+        "a member": f"{at}/member/{ids['member']}/change/",
+        "add a member": f"{at}/member/add/",
+        "find a place": f"{at}/member/places/?q=team+19",
+        "organizations": f"{at}/organization/",
+        "an organization": f"{at}/organization/{ids['organization']}/change/",
+        "global": f"{at}/organization/{ids['global']}/change/",
+        "teams": f"{at}/team/",
+        "teams, search": f"{at}/team/?q=1999",
+        "a team": f"{at}/team/{ids['team']}/change/",
+        "people for a team": f"{at}/team/{ids['team']}/candidates/?q=silva",
+        "new team": f"{at}/team/add/",
+        "move a team": f"{at}/team/{ids['team']}/move/?target={ids['organization']}",
+        "palette": "/search/?s=tanaka",
+        "keys": f"{at}/keys/",
+        "find a place for a key": f"{at}/keys/places/?q=tanaka",
+        "overview": f"{at}/",
+        "credits": f"{at}/credits/",
+    }
+    print(f"{'page':34} {'ms':>6} {'CPU ms':>7} {'queries':>8} {'kB':>6}")
+    for title, path in pages.items():
+        seconds, busy, queries, size, status = _measure(client, path)
+        mark = "" if status == 200 else f"  status {status}"
+        mark += "  over 200 ms" if seconds > 0.2 else ""
+        print(
+            f"{title:34} {seconds * 1000:6.0f} {busy * 1000:7.0f} {queries:8}"
+            f" {size / 1024:6.0f}{mark}"
+        )
+
+
+def _measure(client: Any, path: str) -> tuple[float, float, int, int, int]:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    client.get(path)
+    taken, busy = [], []
+    for _ in range(ROUNDS):
+        began, cpu = time.perf_counter(), time.process_time()
+        response = client.get(path)
+        taken.append(time.perf_counter() - began)
+        busy.append(time.process_time() - cpu)
+    with CaptureQueriesContext(connection) as captured:
+        client.get(path)
+    size, status = len(response.content), response.status_code
+    return min(taken), statistics.median(busy), len(captured), size, status
+
+
+def _client(account: Any) -> Any:
+    from django.test import Client
+
+    from core.identity.models import User
+    from core.tenancy.context import in_account
+
+    client = Client(HTTP_HOST=f"{account.slug}.localhost")
+    with in_account(account):
+        client.force_login(User.objects.get(email__startswith="admin@"))
+    return client
+
+
+def _ids(account: Any) -> dict[str, Any]:
+    from core.hierarchy.product import product_named
+    from core.tenancy.context import in_account
+
+    product = product_named(PRODUCT)
+    with in_account(account):
+        organizations: Any = product.organization._default_manager
+        members: Any = product.member._default_manager
+        in_order = members.order_by("user__name", "user__email").values_list("pk", flat=True)
+        return {
+            "team": product.team._default_manager.earliest("name").pk,
+            "organization": organizations.filter(is_global=False).earliest("name").pk,
+            "global": organizations.get(is_global=True).pk,
+            "member": in_order.first(),
+            "deep": in_order[min(50_000, in_order.count() - 1)],
+        }
+
+
+def _export(account: Any) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    lines = sum(part.count(b"\n") for part in _client(account).get(f"/{PRODUCT}/member/export.csv"))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(
+        f"\nexport: {lines:,} lines in {time.perf_counter() - began:.1f} s, "
+        f"peak memory {grown / 1024:.0f} MB above what the pages took"
+    )
+
+
+def _import(account: Any) -> None:
+    from core.audit.services import Actor
+    from core.hierarchy.product import product_named
+    from core.identity.models import User
+    from core.people.models import JobKind, PeopleJob
+    from core.people.reading import guess_columns, read_table
+    from core.people.services import jobs
+    from core.tenancy.context import in_account
+
+    head = "email,name,organization,team\n"
+    text = head + "".join(
+        f"import{n}@people.example,Import {n},Division {n % 20:02},Team {n % 2000:04}\n"
+        for n in range(IMPORTED)
+    )
+    with in_account(account):
+        admin = User.objects.get(email__startswith="admin@")
+        actor = Actor("user", str(admin.pk), str(admin))
+        job = jobs.create_job(
+            product=product_named(PRODUCT),
+            kind=JobKind.IMPORT,
+            title="bench.csv",
+            user_id=admin.pk,
+            actor=actor,
+            source=text,
+            options={
+                "columns": guess_columns(read_table(text).header),
+                "creates_places": True,
+            },
+        )
+        for title, start in (("check", jobs.check_job), ("import", jobs.start_job)):
+            more = {} if title == "check" else {"actor": actor, "at_once": True}
+            start(job=job, **more)  # type: ignore[operator]
+            began = time.perf_counter()
+            jobs.work_off(job.pk)
+            counted = PeopleJob.objects.get(pk=job.pk).counted
+            print(f"{title} of {IMPORTED:,}: {time.perf_counter() - began:.1f} s, {counted}")
+
+
+if __name__ == "__main__":
+    main(
+        int(sys.argv[1]) if len(sys.argv) > 1 else 100_000,
+        int(sys.argv[2]) if len(sys.argv) > 2 else 2_000,
+    )
