@@ -7,7 +7,7 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
@@ -24,23 +24,29 @@ from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.once import is_first_time, new_nonce, sent_before, shown_once
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from core.ui.picking import SHOWN, pick_if_many
 from tenants.selectors import offered_llms
 
 PAGE_SIZE = 50
 _HOME = "console:keys"
 
 
+def place_label(place: Membership) -> str:
+    """Return what a place is called among those of everybody."""
+    if place.team is not None:
+        where = f"{place.organization} / {place.team}"
+    elif place.organization.is_global:
+        where = _("no team")
+    else:
+        where = str(place.organization)
+    return f"{place.member}: {where}"
+
+
 class PlaceField(forms.ModelChoiceField):
     """A place that pays for a key's calls."""
 
     def label_from_instance(self, obj: Membership) -> str:
-        if obj.team is not None:
-            where = f"{obj.organization} / {obj.team}"
-        elif obj.organization.is_global:
-            where = _("no team")
-        else:
-            where = str(obj.organization)
-        return f"{obj.member}: {where}"
+        return place_label(obj)
 
 
 class KeyForm(CockpitForm):
@@ -66,7 +72,9 @@ class KeyForm(CockpitForm):
 
     def __init__(self, *args: Any, places: QuerySet[Membership], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        cast("PlaceField", self.fields["place"]).queryset = places
+        field = cast("PlaceField", self.fields["place"])
+        field.queryset = places
+        pick_if_many(field, source=reverse("console:key-places"))
 
     def clean_expires_at(self) -> datetime | None:
         """Return the last moment of the chosen day."""
@@ -103,8 +111,29 @@ def urls() -> list[URLPattern]:
             services.revoke_key(key=key, actor=actor_of(request))
         return HttpResponseRedirect(reverse(_HOME))
 
+    @page(permission=selectors.MANAGE_OWN)
+    def places(request: HttpRequest) -> HttpResponse:
+        rows = selectors.places_for_key(user_of(request))
+        # Postgres takes no NUL in text.
+        for word in request.GET.get("q", "").replace("\x00", "")[:100].split():
+            rows = rows.filter(
+                Q(member__user__name__icontains=word)
+                | Q(member__user__email__icontains=word)
+                | Q(team__name__icontains=word)
+            )
+        found = list(rows[: SHOWN + 1])
+        return render_page(
+            request,
+            "cockpit/people/places.html",
+            title=_("Places"),
+            fragment="found",
+            options=[(row.pk, place_label(row), row.member.user.email) for row in found[:SHOWN]],
+            has_more=len(found) > SHOWN,
+        )
+
     return [
         path("keys/", keys, name="keys"),
+        path("keys/places/", places, name="key-places"),
         path("keys/<uuid:key_id>/revoke/", revoke, name="key-revoke"),
     ]
 

@@ -20,6 +20,8 @@ from core.identity.models import Role, RoleAssignment
 from core.identity.services import invite_user
 from core.notifications import kinds
 from core.notifications.services import notify
+from core.people.models import JobKind
+from core.people.services import jobs
 from core.tenancy.context import in_account, in_public
 from core.tokens.services import create_client_app
 from tenants.models import Account, Llm
@@ -160,6 +162,7 @@ def _things_at(
         "entry_id": _entry(product, team, mark),
         "act_id": acts[-1].pk,
         "cap_id": limit.pk,
+        "job_id": _import(product, mark),
     }
     newcomer = invite_member(
         product=product,
@@ -192,6 +195,23 @@ def _entry(product: Product, team: Any, mark: str) -> UUID:
             after={"name": str(team)},
             product=product.slug,
         ).pk
+
+
+def _import(product: Product, mark: str) -> UUID:
+    """Start an import as the account's first admin."""
+    admin = RoleAssignment.objects.filter(role=Role.ACCOUNT_ADMIN).earliest("created_at").user
+    job = jobs.create_job(
+        product=product,
+        kind=JobKind.IMPORT,
+        title=_canary(mark, "import"),
+        user_id=admin.pk,
+        actor=TESTS,
+        source="email\nsomebody@example.com\n",
+        options={"columns": {"email": 0}},
+    )
+    jobs.check_job(job=job)
+    jobs.work_off(job.pk)
+    return job.pk
 
 
 def _call(place: Any, *, product: str, llm: str) -> UUID:

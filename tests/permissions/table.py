@@ -195,6 +195,18 @@ def credits_pages(at: str) -> list[Row]:
     ]
 
 
+def about_job(one: str) -> list[Row]:
+    """Return the rows of an import that Ada has started."""
+    rows = [
+        *get(f"{one}/", ADMINS),
+        *both(f"{one}/columns/", ADMINS),
+        *post(f"{one}/start/", ADMINS),
+        *post(f"{one}/drop/", ADMINS),
+        *get(f"{one}/report.csv", ADMINS),
+    ]
+    return [replace(row, unaware=BRANCH_ADMINS - ADMINS) for row in rows]
+
+
 def product(slug: str) -> list[Row]:
     """Return the rows of one product's pages."""
     at = f"/{slug}"
@@ -230,6 +242,15 @@ def product(slug: str) -> list[Row]:
         *both(f"{at}/features/<str:kind>/<uuid:node_id>/<slug:feature>/", ABOVE_THE_TEAM),
         *get(f"{at}/access/", BRANCH_ADMINS),
         *get(f"{at}/member/", BRANCH_ADMINS),
+        *get(f"{at}/member/export.csv", BRANCH_ADMINS),
+        *get(f"{at}/member/places/", BRANCH_ADMINS),
+        *post(f"{at}/member/act/", BRANCH_ADMINS),
+        *both(f"{at}/member/import/", BRANCH_ADMINS),
+        *get(f"{at}/member/jobs/", BRANCH_ADMINS),
+        # Ada's own; a branch admin sees only what they started themselves.
+        *about_job(f"{at}/member/jobs/<uuid:job_id>"),
+        *post(f"{at}/member/<uuid:member_id>/withdraw/", BRANCH_ADMINS),
+        *both(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/move/", BRANCH_ADMINS),
         *both(f"{at}/member/add/", BRANCH_ADMINS),
         *get(f"{at}/member/<uuid:member_id>/change/", BRANCH_ADMINS),
         *post(f"{at}/member/<uuid:member_id>/archive/", BRANCH_ADMINS),
@@ -260,6 +281,8 @@ def product(slug: str) -> list[Row]:
             *post(f"{one}/rename/", who),
             Row(f"{one}/members/", "POST", who, fields=(("member", "member_id"),)),
         ]
+        if node == "team":
+            rows += both(f"{one}/move/", who_above)
         # Theo does not administer the organization that his team is in.
         rows += [replace(row, unaware=BRANCH_ADMINS - who) for row in about_one]
     return rows
@@ -289,6 +312,7 @@ ACCOUNT_ROWS = [
     # Ada has no seat.
     *get("/console/start/call/", MEMBERS),
     *both("/console/keys/", SIGNED_IN),
+    *get("/console/keys/places/", SIGNED_IN),
     # The key is Mia's.
     *post("/console/keys/<uuid:key_id>/revoke/", BRANCH_ADMINS | {"mia"}, "404"),
 ]

@@ -3,22 +3,23 @@
 from typing import Any, ClassVar
 
 from django.contrib.admin import display
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from core.access.scopes import Scope, scope_of
 from core.hierarchy import selectors
 from core.hierarchy.product import Product
-from core.kit.clock import now
 from core.ui.admin import CockpitModelAdmin
 from core.ui.filters import ArchivedFilter, MenuFilter
-from core.ui.hierarchy import members, nodes
+from core.ui.hierarchy import members, moving, nodes
+from core.ui.people import acts, imports, jobs, listing
+from core.ui.picking import MOST_IN_A_SELECT
 from core.ui.sites import account_site
-from core.ui.templatetags.cockpit import credits, initials, since
+from core.ui.templatetags.cockpit import credits, since
 
 _SHOWN_PLACES = 2
 
@@ -118,8 +119,9 @@ class OrganizationFilter(MenuFilter):
     parameter_name = "organization"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        rows = selectors.branches_for(model_admin.product, model_admin.scope(request))
-        return [("", _("All")), *((row.pk, row.name) for row, _teams, _is_whole in rows)]
+        rows = selectors.organization_choices(model_admin.product, model_admin.scope(request))
+        # A menu of more would be of no use; the search finds teams by their organization too.
+        return [("", _("All")), *rows.values_list("pk", "name")[:MOST_IN_A_SELECT]]
 
     def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
         return rows.filter(organization=value) if value else rows
@@ -141,7 +143,7 @@ class TeamAdmin(HierarchyAdmin):
         return selectors.teams_for(self.product, self.scope(request))
 
     def own_urls(self) -> list[URLPattern]:
-        return nodes.urls(self.product, self.product.team)
+        return [*nodes.urls(self.product, self.product.team), *moving.team_urls(self.product)]
 
     @display(description=_("team"), ordering="name")
     def title(self, row: Any) -> SafeString:
@@ -152,55 +154,6 @@ class TeamAdmin(HierarchyAdmin):
         return str(row.organization)
 
 
-class PlaceFilter(MenuFilter):
-    """Members of one organization or one team."""
-
-    title = _("place")
-    parameter_name = "place"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        options: list[tuple[Any, Any]] = [("", _("All"))]
-        for row, teams, is_whole in selectors.branches_for(
-            model_admin.product, model_admin.scope(request)
-        ):
-            options += [(row.pk, row.name)] if is_whole else []
-            options += [(team.pk, f"{row.name} / {team.name}") for team in teams]
-        return options
-
-    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        if not value:
-            return rows
-        membership: Any = rows.model._meta.get_field("memberships").related_model
-        in_place = Q(organization=value) | Q(team=value)
-        places = membership._default_manager.filter(in_place, archived_at=None)
-        return rows.filter(pk__in=places.values("member"))
-
-
-class SeatFilter(MenuFilter):
-    """Who has a seat, who is invited, who is out."""
-
-    title = _("state")
-    parameter_name = "state"
-    options = (
-        ("current", _("Current")),
-        ("invited", _("Invited")),
-        ("deactivated", _("Deactivated")),
-        ("archived", _("Archived")),
-        ("all", _("All")),
-    )
-
-    def narrow(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-        # Django marks a password that was never set by an exclamation mark.
-        never_joined = Q(user__is_active=False, user__password__startswith="!")  # noqa: S106
-        narrowed: dict[str, Q] = {
-            "current": Q(archived_at=None),
-            "invited": Q(archived_at=None) & never_joined,
-            "deactivated": Q(archived_at=None, user__is_active=False) & ~never_joined,
-            "archived": Q(archived_at__isnull=False),
-        }
-        return rows.filter(narrowed[value]) if value in narrowed else rows
-
-
 class MemberAdmin(HierarchyAdmin):
     """Members: people with a seat in the product."""
 
@@ -208,8 +161,6 @@ class MemberAdmin(HierarchyAdmin):
     add_label = _("Add a member")
     empty_title = _("Nobody has a seat yet")
     empty_text = _("Invite colleagues by e-mail. They choose a password by the link they get.")
-    list_display = ("person", "place_names", "state", "seat_since")
-    list_filter = (PlaceFilter, SeatFilter)
     search_fields = ("user__name", "user__email")
     ordering = ("user__name", "user__email")
 
@@ -217,46 +168,18 @@ class MemberAdmin(HierarchyAdmin):
         return selectors.members_for(self.product, self.scope(request))
 
     def own_urls(self) -> list[URLPattern]:
-        return members.urls(self.product)
+        return [
+            *listing.urls(self.product),
+            *acts.urls(self.product),
+            *imports.urls(self.product),
+            *jobs.urls(self.product),
+            *members.urls(self.product),
+            *moving.place_urls(self.product),
+        ]
 
-    @display(description=_("member"), ordering="user__name")
-    def person(self, row: Any) -> SafeString:
-        more = row.user.email if row.user.name else ""
-        return format_html(
-            '<span class="ck-who"><span class="ck-avatar" aria-hidden="true">{}</span>'
-            '<span class="ck-who__text"><span class="ck-who__name">{}</span>'
-            '<span class="ck-who__more">{}</span></span></span>',
-            initials(row.user), row.user, more,
-        )  # fmt: skip
-
-    @display(description=_("places"))
-    def place_names(self, row: Any) -> SafeString | str:
-        places = [place for place in row.places if not place.organization.is_global]
-        if not places:
-            return format_html('<span class="ck-subtle">{}</span>', _("global only"))
-        shown = format_html_join(
-            " ",
-            '<span class="ck-badge" title="{}">{}</span>',
-            (
-                (place.organization, place.team or place.organization)
-                for place in places[:_SHOWN_PLACES]
-            ),
-        )
-        more = len(places) - _SHOWN_PLACES
-        if more <= 0:
-            return shown
-        rest = ", ".join(str(place.team or place.organization) for place in places[_SHOWN_PLACES:])
-        text = ngettext("%d more", "%d more", more) % more
-        return shown + format_html(' <span class="ck-subtle" title="{}">{}</span>', rest, text)
-
-    @display(description=_("state"), ordering="user__is_active")
-    def state(self, row: Any) -> SafeString:
-        state = members.state_of(row, at=now())
-        return _badge(state.label, state.tone, state.icon)
-
-    @display(description=_("seat since"), ordering="created_at")
-    def seat_since(self, row: Any) -> SafeString | str:
-        return since(row.created_at)
+    def get_urls(self) -> list[URLPattern]:
+        # The list too is a page of ours: Django's counts all rows and reads on by number.
+        return self.own_urls()
 
 
 def _title(icon: str, name: str, note: Any) -> SafeString:

@@ -1,17 +1,20 @@
 """Forms of organizations, teams and members."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from django import forms
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from core.access.scopes import Scope
 from core.hierarchy.models import AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product
-from core.hierarchy.selectors import branches_for, organizations_for
+from core.hierarchy.selectors import branches_for, organization_choices, team_choices
 from core.ui.forms import CockpitForm
+from core.ui.picking import MOST_IN_A_SELECT, Picker, is_id, pick_if_many
 
 
 class OrganizationForm(CockpitForm):
@@ -31,7 +34,9 @@ class TeamForm(CockpitForm):
     def __init__(self, *args: Any, product: Product, scope: Scope, **options: Any) -> None:
         super().__init__(*args, **options)
         field: forms.ModelChoiceField[Any] = self.fields["organization"]  # type: ignore[assignment]
-        field.queryset = organizations_for(product, scope).filter(is_global=False, archived_at=None)
+        field.queryset = organization_choices(product, scope)
+        source = reverse(f"admin:{product.slug}_member_pick_place")
+        pick_if_many(field, source=f"{source}?kind=organization")
 
 
 class RenameForm(CockpitForm):
@@ -57,19 +62,46 @@ Place = tuple[AbstractOrganization, AbstractTeam | None]
 _DIRECTLY = _("directly in %s")
 
 
+def place_named(product: Product, scope: Scope, value: str) -> Place | None:
+    """Return a place in use of a scope by its team's or its organization's id, None if none is."""
+    if not is_id(value):
+        return None
+    team = team_choices(product, scope).filter(pk=value).first()
+    if team is not None:
+        return team.organization, team
+    organization = organization_choices(product, scope).filter(pk=value).first()
+    return None if organization is None else (organization, None)
+
+
 class PlaceField(forms.ChoiceField):
-    """An organization or one of its teams; its value is (organization, team or None)."""
+    """An organization or one of its teams; its value is (organization, team or None).
+
+    A select where there are few, a field that searches where there are many.
+    """
 
     # Filled for each form by `offer`: forms copy their fields, but not what hangs on them.
     places: Mapping[str, Place] = MappingProxyType({})
+    find: Callable[[str], Place | None] | None = None
 
     def offer(
         self, product: Product, scope: Scope, *, empty: Any = None, whole: Any = _DIRECTLY
     ) -> None:
-        """Offer every organization of a scope that is in use, with its teams; two queries.
+        """Offer every organization of a scope that is in use, with its teams; a few queries.
 
         `whole` is how the organization itself is called.
         """
+        choices = (team_choices(product, scope), organization_choices(product, scope))
+        most = MOST_IN_A_SELECT + 1
+        if sum(len(rows.order_by().values_list("pk")[:most]) for rows in choices) >= most:
+            self.find = partial(place_named, product, scope)
+            required = self.required
+            self.widget = Picker(
+                reverse(f"admin:{product.slug}_member_pick_place"),
+                label_of=lambda value: _place_label(place_named(product, scope, value)),
+                placeholder=empty or _("Team or organization"),
+            )
+            self.widget.is_required = required
+            return
         groups: list[tuple[Any, Any]] = [("", empty)] if empty else []
         places: dict[str, Place] = {}
         for organization, teams, is_whole in branches_for(product, scope):
@@ -84,7 +116,24 @@ class PlaceField(forms.ChoiceField):
 
     def clean(self, value: Any) -> Place | None:
         """Return the place that was chosen, None for none."""
-        return self.places.get(super().clean(value))
+        if self.find is None:
+            return self.places.get(super().clean(value))
+        found = self.find(str(value or ""))
+        if found is None and (value or self.required):
+            raise forms.ValidationError(_("Choose one that the search finds."), code="invalid")
+        return found
+
+    @property
+    def has_places(self) -> bool:
+        """Whether there is any place to choose."""
+        return self.find is not None or bool(self.places)
+
+
+def _place_label(place: Place | None) -> str:
+    if place is None:
+        return ""
+    organization, team = place
+    return f"{organization} / {team}" if team is not None else str(organization)
 
 
 class InviteForm(CockpitForm):

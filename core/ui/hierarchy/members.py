@@ -8,15 +8,17 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from core.access.scopes import Scope, scope_of
+from core.credits.selectors import open_calls_of
 from core.hierarchy import selectors
 from core.hierarchy.administration import has_whole_seat, nodes_in, require_whole_seat
+from core.hierarchy.keys import working_keys_of
 from core.hierarchy.product import Product
 from core.hierarchy.services import members
-from core.identity.models import Role, RoleAssignment
-from core.identity.services import invite_user
+from core.identity.models import Invitation, Role, RoleAssignment
+from core.identity.services import invite_user, revoke_invitation
 from core.kit.clock import now
 from core.kit.problems import Conflict
 from core.ui.audit import shown_entries
@@ -49,6 +51,7 @@ class State:
 _ACTIVE = State("active", gettext_lazy("Active"), "success", "check")
 _INVITED = State("invited", gettext_lazy("Invited"), "info", "mail")
 _EXPIRED = State("expired", gettext_lazy("Invitation expired"), "warning", "schedule")
+_UNINVITED = State("uninvited", gettext_lazy("Not invited yet"), "warning", "mail_off")
 _DEACTIVATED = State("deactivated", gettext_lazy("Deactivated"), "danger", "block")
 _ARCHIVED = State("archived", gettext_lazy("Archived"), "", "inventory_2")
 
@@ -72,7 +75,9 @@ def state_of(member: Any, *, at: datetime) -> State:
     if user.has_joined:
         return _DEACTIVATED
     until = member.invited_until
-    return _INVITED if until is not None and until > at else _EXPIRED
+    if until is None:
+        return _UNINVITED
+    return _INVITED if until > at else _EXPIRED
 
 
 def row_of(member: Any, href: str, *, at: datetime) -> MemberRow:
@@ -85,7 +90,7 @@ def page_of_member(product: Product, member: Any) -> str:
     return reverse(f"admin:{product.slug}_member_change", args=(member.pk,))
 
 
-def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a route
+def urls(product: Product) -> list[URLPattern]:  # noqa: C901, PLR0915  one short view a route
     """Return the routes of members."""
     view, manage = f"{product.slug}.view_hierarchy", f"{product.slug}.manage_hierarchy"
     prefix = f"{product.slug}_member"
@@ -182,6 +187,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
             last_calls=usage.recent_calls(product.slug, own, limit=5, member_id=member.pk),
             entries=entries,
             is_whole=is_whole,
+            stops=_stops(product, member),
             **places.places_context(request, product, member),
             **more,
         )
@@ -196,6 +202,14 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
             return _not_kept(shown(request, member_id, link=link))
         messages.success(request, _("A new invitation was sent to %s.") % user.email)
         return HttpResponseRedirect(reverse(f"admin:{prefix}_change", args=(member_id,)))
+
+    @page(permission=manage, methods=("POST",))
+    def withdraw(request: HttpRequest, member_id: UUID) -> HttpResponse:
+        member = named(request, member_id)
+        done = _("The invitation of %s is withdrawn; its link does not work any more.") % member
+        with problems_as_messages(request, done=done):
+            revoke_invitation(invitation=_open_invitation(member), actor=actor_of(request))
+        return HttpResponseRedirect(page_of_member(product, member))
 
     @page(permission=manage, methods=("POST",))
     def archive(request: HttpRequest, member_id: UUID) -> HttpResponse:
@@ -220,10 +234,38 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
         path("add/", add, name=f"{prefix}_add"),
         path(f"{one}/change/", show, name=f"{prefix}_change"),
         path(f"{one}/invite/", invite, name=f"{prefix}_invite"),
+        path(f"{one}/withdraw/", withdraw, name=f"{prefix}_withdraw"),
         path(f"{one}/archive/", archive, name=f"{prefix}_archive"),
         path(f"{one}/restore/", restore, name=f"{prefix}_restore"),
         *places.urls(product, template=_TEMPLATE),
     ]
+
+
+def _open_invitation(member: Any) -> Invitation:
+    rows = Invitation.objects.filter(user=member.user, accepted_at=None, revoked_at=None)
+    found = rows.order_by("-created_at").first()
+    if found is None:
+        raise Conflict(_("No invitation of %s is open.") % member)
+    return found
+
+
+def _stops(product: Product, member: Any) -> list[str]:
+    """Return what ends when a seat is taken away, as sentences."""
+    places = member.memberships.filter(archived_at=None)
+    keys = working_keys_of(product, places)
+    running = open_calls_of(places.values("wallet")).calls
+    found = [
+        ngettext("%d place is left empty.", "%d places are left empty.", count) % count
+        if (count := len(member.places))
+        else "",
+        ngettext("%d virtual key stops working.", "%d virtual keys stop working.", keys) % keys
+        if keys
+        else "",
+        ngettext("%d running call is stopped.", "%d running calls are stopped.", running) % running
+        if running
+        else "",
+    ]
+    return [sentence for sentence in found if sentence]
 
 
 def _not_kept(response: HttpResponse) -> HttpResponse:

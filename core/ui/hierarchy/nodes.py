@@ -203,6 +203,8 @@ def _paths(product: Product, prefix: str, node: Any) -> dict[str, str]:
     lists = {
         noun: reverse(f"admin:{product.slug}_{noun}_changelist") for noun in ("team", "member")
     }
+    if prefix.endswith("_team"):
+        own["move"] = reverse(f"admin:{prefix}_move", args=(node.pk,))
     return {
         **own,
         "teams": f"{lists['team']}?organization={node.pk}",
