@@ -27,10 +27,6 @@ _COMMON: dict[str, Any] = {
         _asset("cockpit/js/cockpit.js"),
         _asset("cockpit/js/shell.js"),
         _asset("cockpit/js/credits.js"),
-    ],
-    "SCRIPTS": [
-        _asset("cockpit/js/cockpit.js"),
-        _asset("cockpit/js/shell.js"),
         _asset("cockpit/js/people.js"),
     ],
     "SITE_FAVICONS": [
