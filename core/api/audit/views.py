@@ -72,8 +72,8 @@ EXAMPLE = {
     "product": "copilot",
     "category": "people",
     "verb": "team.renamed",
-    "sentence": "Ada Admin renamed the team Contents to Content",
-    "actor": {"kind": "user", "id": "1", "label": "Ada Admin"},
+    "sentence": "Kim Okafor renamed the team Contents to Content",
+    "actor": {"kind": "user", "id": "1", "label": "Kim Okafor"},
     "on_behalf_of": "",
     "target": {
         "kind": "team",

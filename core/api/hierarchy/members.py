@@ -145,7 +145,7 @@ class MemberViewSet(MembersBase):
             "renameMember",
             "Rename a member",
             body=shapes.MemberNameInput,
-            sent={"name": "Mia Member"},
+            sent={"name": "Robin Reyes"},
             **_CHANGE,
         ),
         method="PATCH",

@@ -148,6 +148,8 @@ class MembershipViewSet(MembersBase):
     )
     def move(self, request: Request, member_id: UUID, membership_id: UUID) -> Response:
         """Move a place with its keys. What is free in its wallet goes back to where it leaves."""
+        # Whether it is there for the caller comes before what is wrong with the body.
+        self._find(member_id, membership_id)
         given = self.input
         destination = self.needed_place(given)
         with (

@@ -127,8 +127,8 @@ MEMBERSHIP = {
 }
 MEMBER = {
     "id": "0198a7c4-0a1b-7c2d-8e3f-405162738495",
-    "email": "mia@acme.example",
-    "name": "Mia Member",
+    "email": "robin@company.example",
+    "name": "Robin Reyes",
     "state": "active",
     "memberships": [MEMBERSHIP],
     "created_at": "2026-11-02T09:32:00Z",
@@ -137,17 +137,17 @@ MEMBER = {
 INVITATION = {
     "id": "0198a7c5-3d4e-7f50-8162-738495061728",
     "member": "0198a7c4-0a1b-7c2d-8e3f-405162738495",
-    "email": "mia@acme.example",
+    "email": "robin@company.example",
     "state": "open",
-    "invited_by": "Ada Admin",
+    "invited_by": "Kim Okafor",
     "created_at": "2026-11-02T09:32:00Z",
     "expires_at": "2026-11-09T09:32:00Z",
     "accepted_at": None,
 }
-NEW_INVITATION = {**INVITATION, "link": "https://acme.cockpit.example/invitations/…/"}
+NEW_INVITATION = {**INVITATION, "link": "https://company.cockpit.example/invitations/…/"}
 NEW_MEMBER = {**MEMBER, "name": "", "state": "invited", "invitation": NEW_INVITATION}
 SENT_MEMBER = {
-    "email": "mia@acme.example",
-    "name": "Mia Member",
+    "email": "robin@company.example",
+    "name": "Robin Reyes",
     "team": "0198a7c3-1b2c-7d3e-8f40-516273849506",
 }

@@ -132,6 +132,8 @@ class TeamViewSet(HierarchyViewSet):
     )
     def create(self, request: Request) -> Response:
         """Create a team without members and without credits."""
+        # Whether it is there for the caller comes before what is wrong with the body.
+        self._find(team_id)
         given = self.input
         organization = self.organization_in_body(given["organization"])
         team = nodes.create_team(
