@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
@@ -34,10 +35,13 @@ class HasCodename(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         is_read = request.method in SAFE_METHODS
-        codename: str = view.read_permission if is_read else view.write_permission
+        codename: str = getattr(view, "read_permission" if is_read else "write_permission", "")
         credentials = request.auth
         if not isinstance(credentials, Credentials):
             return False
+        if not codename:
+            # A resource that is only read: who is let in hears so, whatever the right.
+            raise MethodNotAllowed(str(request.method))
         if credentials.kind == "session":
             return may(request.user, codename)
         product, _, verb = codename.partition(".")

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from console.services.keys import create_key
+from core.access.scopes import EVERYTHING
 from core.access.services import switch_llm_on
 from core.audit.services import record
 from core.credits.models import Book, OverflowStatement
@@ -14,6 +15,7 @@ from core.credits.services import allocating
 from core.credits.services.capping import set_cap
 from core.guardrails.services import bind_guardrail, create_guardrail
 from core.hierarchy.product import Product, product_named, products
+from core.hierarchy.services import administrators
 from core.hierarchy.services.members import invite_member
 from core.hierarchy.verbs import RENAMED
 from core.identity.models import Role, RoleAssignment
@@ -151,8 +153,7 @@ def _things_at(
         "member_id": place.member.pk,
         "place_id": place.pk,
         "wallet_id": team.wallet.pk,
-        # Who administers the team: Theo in the cast's own.
-        "assignment_id": RoleAssignment.objects.get(node_id=team.pk).pk,
+        "assignment_id": _administrator_of(product, team, place.member.user.email),
         "app_id": app.pk,
         "binding_id": binding.pk,
         "llm_id": llm.pk,
@@ -195,6 +196,16 @@ def _entry(product: Product, team: Any, mark: str) -> UUID:
             after={"name": str(team)},
             product=product.slug,
         ).pk
+
+
+def _administrator_of(product: Product, team: Any, email: str) -> UUID:
+    """Return who administers the team: Theo in the cast's own, else somebody in it."""
+    rows = RoleAssignment.objects.filter(node_id=team.pk)
+    if not rows.exists():
+        administrators.appoint_administrator(
+            product=product, node=team, email=email, scope=EVERYTHING, actor=TESTS
+        )
+    return rows.earliest("created_at").pk
 
 
 def _import(product: Product, mark: str) -> UUID:

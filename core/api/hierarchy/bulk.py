@@ -79,7 +79,7 @@ _REFUSED = {
         "title": "The member is already there",
         "status": 409,
         "code": "already_there",
-        "detail": "Theo Teamlead already has a seat in Copilot.",
+        "detail": "Robin Reyes already has a seat in Copilot.",
     },
 }
 _DONE = {"row": 0, "result": "done", "member": shapes.MEMBER, "invitation": None, "problem": None}

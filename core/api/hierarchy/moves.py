@@ -69,7 +69,7 @@ EFFECTS = {
     "caps_gained": [{"node": "Sales", "credits": "1000", "window": "day"}],
     "caps_lost": [],
     "admins_gained": ["Sara Sales"],
-    "admins_lost": ["Olga Organizer"],
+    "admins_lost": ["Robin Reyes"],
 }
 
 

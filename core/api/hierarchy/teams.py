@@ -132,8 +132,6 @@ class TeamViewSet(HierarchyViewSet):
     )
     def create(self, request: Request) -> Response:
         """Create a team without members and without credits."""
-        # Whether it is there for the caller comes before what is wrong with the body.
-        self._find(team_id)
         given = self.input
         organization = self.organization_in_body(given["organization"])
         team = nodes.create_team(
@@ -214,6 +212,8 @@ class TeamViewSet(HierarchyViewSet):
         Calls that run end on the wallets that hold them; the next one is decided and charged by
         the new place.
         """
+        # Whether it is there for the caller comes before what is wrong with the body.
+        self._find(team_id)
         given = self.input
         organization = self.organization_in_body(given["organization"])
         with self.previewing(), self.changing(lambda: self._find(team_id)) as team:
