@@ -92,7 +92,8 @@ def test_only_own_calls_are_shown(
     things_in(in_acme, LlmFactory(offered_to=in_acme))
     caller = (
         product.member._default_manager.filter(
-            memberships__team=team_of(product)  # type: ignore[misc]
+            memberships__team=team_of(product),  # type: ignore[misc]
+            user__is_active=True,
         )
         .order_by("memberships__created_at")
         .last()

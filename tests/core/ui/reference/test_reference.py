@@ -44,7 +44,7 @@ def test_the_reference_tells_fields_kinds_and_examples(
     assert fields["state", 0].kind == "one of active, invited, expired, deactivated, archived"
     assert fields["name", 2].kind == "string"
     assert fields["archived_at", 0].kind == "date-time or null"
-    assert '"email": "mia@acme.example"' in create.body.example
+    assert '"email": "robin@company.example"' in create.body.example
     assert "422" in [refusal.status for refusal in create.refusals]
 
 
@@ -101,7 +101,9 @@ def test_what_a_problem_points_at_is_there(
 
 def test_each_code_is_one_problem_and_explains_itself() -> None:
     def below(kind: type[Problem]) -> list[type[Problem]]:
-        found = [kind] if not kind.__module__.startswith("tests") else []
+        # The gateway answers in OpenAI's shape, with codes of its own.
+        is_ours = not kind.__module__.startswith(("tests", "core.gateway"))
+        found = [kind] if is_ours else []
         return found + [one for inner in kind.__subclasses__() for one in below(inner)]
 
     kinds = [kind for kind in below(Problem) if kind is not Problem]
