@@ -56,9 +56,12 @@ def test_two_threads_see_the_content_types_of_their_accounts(
 def test_djangos_own_cache_would_mix_them(
     acme: Account, globex: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ContentType.objects, "_cache", {})
+    # Every copy of the manager: Django makes `objects` anew whenever a model is registered.
+    for manager in (ContentType.objects, *ContentType._meta.local_managers):
+        monkeypatch.setattr(manager, "_cache", {})
 
-    assert _ids_seen_by_two_threads(acme, globex) == [True, False]
+    # A thread that changes its schema meanwhile empties the cache; one try in ten is left alone.
+    assert [True, False] in [_ids_seen_by_two_threads(acme, globex) for _ in range(10)]
 
 
 def test_a_thread_may_start_when_content_types_are_known(in_acme: Account) -> None:
