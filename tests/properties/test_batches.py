@@ -53,7 +53,7 @@ from tests.factories.credits import (
     top_up,
 )
 
-EXAMPLES = int(os.environ.get("COCKPIT_PROPERTY_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("COCKPIT_PROPERTY_EXAMPLES", "40"))
 
 CALLERS = ("membership", "membership", "other", "team", "direct", "alone")
 FUNDED = ("organization", "team", "membership", "other", "direct", "alone")

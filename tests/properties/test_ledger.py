@@ -54,7 +54,7 @@ from tests.properties.renewal_model import RenewingModel
 from tests.properties.renewing import RenewalRules
 
 # 5,000 on demand: COCKPIT_PROPERTY_EXAMPLES=5000 pytest tests/properties.
-EXAMPLES = int(os.environ.get("COCKPIT_PROPERTY_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("COCKPIT_PROPERTY_EXAMPLES", "40"))
 STEPS = int(os.environ.get("COCKPIT_PROPERTY_STEPS", "50"))
 
 # Some more often, so that calls meet.
