@@ -5,8 +5,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
 from core.access.permissions import PRODUCTS, permissions_of
+from core.ui.alone import no_place
 from core.ui.context import current_product, home_of
-from core.ui.errors import no_place
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""The pages of 403, 404 and 500, and of people who are signed in but have no place here.
+"""The pages of 403, 404 and 500.
 
 They must work when little else does: before the account is known, without a user, without a
 database. Whoever is signed in sees them inside the shell; the rest get a page that stands alone.
@@ -10,16 +10,10 @@ from django.utils.translation import gettext as _
 
 from core.access.permissions import permissions_of
 from core.kit.problems import NotAllowed, NotFound, Problem
+from core.ui.alone import alone
 from core.ui.pages import problem_page
 
 _API_PATHS = ("/api/", "/scim/")
-
-
-class NoPlace(NotAllowed):
-    """The user can sign in but has neither a seat nor a role."""
-
-    code = "no_place"
-    title = "You have no seat here yet"
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -51,32 +45,14 @@ def broken(request: HttpRequest) -> HttpResponse:
     return HttpResponse(page, status=500)
 
 
-def no_place(request: HttpRequest) -> HttpResponse:
-    """Explain to somebody who is signed in why there is nothing to see."""
-    return _alone(
-        request,
-        NoPlace(
-            _(
-                "Your login works, but nobody has given you a seat in Copilot or Console. "
-                "Ask an account admin for one."
-            )
-        ),
-    )
-
-
 def _answer(request: HttpRequest, problem: Problem) -> HttpResponse:
     if request.path.startswith(_API_PATHS):
         return _document(problem.code, problem.title, problem.status, detail=problem.detail)
     # The middleware may have refused before it knew the account, and so before any user.
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or not permissions_of(user):
-        return _alone(request, problem)
+        return alone(request, problem)
     return problem_page(request, problem)
-
-
-def _alone(request: HttpRequest, problem: Problem) -> HttpResponse:
-    page = render_to_string("cockpit/problem_alone.html", {"problem": problem}, request=request)
-    return HttpResponse(page, status=problem.status)
 
 
 def _document(code: str, title: str, status: int, **more: str) -> JsonResponse:

@@ -24,10 +24,11 @@ from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
-from core.access.permissions import may
+from core.access.permissions import may, permissions_of
 from core.identity.selectors import account_admins
 from core.kit.problems import NotAllowed, NotFound, Problem
 from core.tenancy.context import in_account_schema
+from core.ui.alone import no_place
 from core.ui.forms import add_problem
 from core.ui.sites import account_site, super_site
 
@@ -141,6 +142,8 @@ def _refusal(request: HttpRequest, permission: str, methods: Sequence[str]) -> H
     if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
         return _wrong_method(request, methods)
     if permission and not may(request.user, permission):
+        if not permissions_of(request.user):
+            return no_place(request)
         return problem_page(
             request, NotAllowed("Your role does not include this page. Ask an account admin.")
         )

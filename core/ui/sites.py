@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from core.access.permissions import may, permissions_of
+from core.ui.alone import no_place
 
 # The palette shows the nearest few of each kind; a list page is the place for more.
 RESULTS_OF_A_KIND = 8
@@ -42,8 +43,6 @@ class CockpitSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
 
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_authenticated and not self.has_permission(request):
-                from core.ui.errors import no_place
-
                 return no_place(request)
             response: HttpResponse = guarded(request, *args, **kwargs)
             return response

@@ -159,12 +159,12 @@ def test_a_branch_admin_sees_the_branch_and_nothing_else(
 ) -> None:
     with screen(browser, home(installation, "acme"), trouble) as ada:
         ada.sign_in(login(installation, "ada"))
-        everybody = ada.open("/copilot/member/").locator("#result_list tbody tr").count()
+        everybody = ada.open("/copilot/member/").locator("#members tbody tr").count()
     with screen(browser, home(installation, "acme"), trouble) as olga:
         olga.sign_in(login(installation, "olga"))
         page = olga.open("/copilot/")
         olga.check(axe=True)
-        branch = olga.open("/copilot/member/").locator("#result_list tbody tr").count()
+        branch = olga.open("/copilot/member/").locator("#members tbody tr").count()
         page.keyboard.press("Control+k")
         page.locator("#palette-input").fill("account admins")
         expect(page.locator("#palette-results")).to_contain_text("Nothing found")
