@@ -23,19 +23,40 @@ class Feature:
 
 _BOTH = ("copilot", "console")
 
+# Who switches something by a feature names it by these.
+IMAGE_GENERATION = "image_generation"
+PERSONAL_KEYS = "personal_keys"
+PLAYGROUND = "playground"
+CONTENT_LOGGING = "content_logging"
+
 _FEATURES = (
     Feature(
-        "image_generation",
+        IMAGE_GENERATION,
         _("Image generation"),
         _("Create images with the LLMs that can."),
         is_on_by_default=True,
         products=_BOTH,
     ),
     Feature(
-        "personal_keys",
+        PERSONAL_KEYS,
         _("Personal keys"),
         _("Create virtual keys for one's own calls."),
         is_on_by_default=True,
+        products=("console",),
+    ),
+    Feature(
+        PLAYGROUND,
+        _("Playground"),
+        _("Try LLMs on a page of the cockpit, at one's own cost."),
+        is_on_by_default=True,
+        products=("console",),
+    ),
+    Feature(
+        CONTENT_LOGGING,
+        _("Content logging"),
+        _("Keep what is asked and answered in the request logs."),
+        # Nobody's words are kept until somebody decides so.
+        is_on_by_default=False,
         products=("console",),
     ),
 )

@@ -19,7 +19,10 @@ def test_an_account_has_every_feature_until_one_is_taken(acme: Account) -> None:
 
     with in_public():
         changed = set_features(
-            account=acme, product="console", features=("image_generation",), actor=TESTS
+            account=acme,
+            product="console",
+            features=("image_generation", "playground", "content_logging"),
+            actor=TESTS,
         )
         entry = AuditEntry.objects.order_by("-id")[0]
 
@@ -40,7 +43,11 @@ def test_giving_back_what_was_taken(acme: Account) -> None:
         )
 
     assert changed == (1, 0)
-    assert withheld_features(acme.pk, "console") == {"image_generation"}
+    assert withheld_features(acme.pk, "console") == {
+        "image_generation",
+        "playground",
+        "content_logging",
+    }
 
 
 def test_saying_the_same_again_writes_nothing(acme: Account) -> None:
