@@ -20,8 +20,8 @@ from cockpit.settings import env  # noqa: E402
 from core.credits.lane import LedgerLane, ledger_pool  # noqa: E402
 from core.gateway.app import build_app  # noqa: E402
 from core.gateway.gateway import Gateway  # noqa: E402
+from core.gateway.lanes import Lanes  # noqa: E402
 from core.gateway.settings import GatewaySettings  # noqa: E402
-from core.gateway.upstream import LiteLlm  # noqa: E402
 
 # What the lane still has when all calls have ended: steps of callers that have left.
 LANE_SECONDS = 5.0
@@ -41,7 +41,7 @@ def allows_origin(origin: str, slug: str | None) -> bool:
 async def open_gateway() -> AsyncIterator[Gateway]:
     """Yield the gateway on a ledger pool of its own."""
     size = env.number("COCKPIT_LEDGER_POOL", 8, low=1, high=200)
-    upstream = LiteLlm()
+    upstream = Lanes()
     async with ledger_pool(settings.DATABASE_URL, size=size) as pool:
 
         async def ping() -> bool:

@@ -10,7 +10,7 @@ from core.credits.errors import CapReached, IdempotencyMismatch, InsufficientCre
 from core.credits.messages import ReserveAnswer, ReserveRequest
 from core.gateway import pricing
 from core.gateway.bounds import check_context, most_credits, output_limit, shrink
-from core.gateway.entitlement import llm_for
+from core.gateway.entitlement import llm_for, stand_ins_for
 from core.gateway.errors import (
     AccountSuspended,
     GuardrailBlocked,
@@ -96,7 +96,10 @@ class Admission:
                 f"{llm.name} takes images as data URLs only, not by their address.",
                 param="messages",
             )
-        ticket.identify(principal, snapshot, llm)
+        stand_ins = stand_ins_for(snapshot, principal, ticket.body, llm) if llm.fallbacks else ()
+        if ticket.body.has_remote_images:
+            stand_ins = tuple(filter(self._upstream.takes_image_addresses, stand_ins))
+        ticket.identify(principal, snapshot, llm, stand_ins)
 
     async def check_again(self, ticket: Ticket) -> None:
         """Find out whether a call that runs still may, now that rights have moved.

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from core.credits.messages import ReserveAnswer
 from core.gateway import pricing
+from core.gateway.ports import Price
 from core.gateway.ticket import Ticket
 from core.gateway.upstream_errors import ContextTooLong
 from core.kit.money import MICROCREDITS_PER_CREDIT
@@ -45,11 +46,15 @@ def check_context(ticket: Ticket) -> None:
 
 def most_credits(ticket: Ticket, output_tokens: int) -> int:
     """Return the most that a call can cost with answers of so many tokens, in micro-credits."""
-    cost = pricing.upper_bound(
-        ticket.price,
-        input_tokens=ticket.input_tokens,
-        output_tokens=output_tokens * ticket.body.choices,
-        images=ticket.body.images,
+    # Whoever answers: a stand-in may be dearer than what was asked for.
+    cost = max(
+        pricing.upper_bound(
+            price,
+            input_tokens=ticket.input_tokens,
+            output_tokens=output_tokens * ticket.body.choices,
+            images=ticket.body.images,
+        )
+        for price in _prices(ticket)
     )
     return ticket.credits_of(cost)
 
@@ -59,7 +64,12 @@ def shrink(ticket: Ticket, answer: ReserveAnswer) -> None:
     if answer.amount >= most_credits(ticket, ticket.output_limit):
         return
     budget = Decimal(answer.amount) / MICROCREDITS_PER_CREDIT / ticket.snapshot.credit_factor
-    affordable = pricing.affordable_output_tokens(
-        ticket.price, budget_usd=budget, input_tokens=ticket.input_tokens
+    affordable = min(
+        pricing.affordable_output_tokens(price, budget_usd=budget, input_tokens=ticket.input_tokens)
+        for price in _prices(ticket)
     )
     ticket.output_limit = max(min(affordable // ticket.body.choices, ticket.output_limit), 1)
+
+
+def _prices(ticket: Ticket) -> list[Price]:
+    return [llm.price for llm in ticket.candidates if llm.price is not None]

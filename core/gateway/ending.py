@@ -119,7 +119,7 @@ def settlement(progress: Progress, problem: Problem | None) -> SettleRequest:
     else:
         # A client that hangs up before the first token has still had its input read.
         usage = progress.meter.usage()
-        cost = pricing.cost_of(usage, ticket.price)
+        cost = pricing.cost_of(usage, ticket.charged_price)
     return SettleRequest(
         request_id=ticket.request_id,
         cost_usd=cost,
@@ -129,8 +129,8 @@ def settlement(progress: Progress, problem: Problem | None) -> SettleRequest:
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         is_estimated=usage.is_estimated,
-        upstream_model=progress.upstream_model or ticket.llm.deployment.upstream_model,
-        deployment=ticket.llm.deployment.label,
+        upstream_model=progress.upstream_model or ticket.runs.deployment.upstream_model,
+        deployment=ticket.runs.deployment.label,
         guardrails=[verdict.as_record() for verdict in progress.verdicts],
         latency_ms=_milliseconds(ticket.started, time.monotonic()),
         first_token_ms=_milliseconds(ticket.started, progress.first_token),

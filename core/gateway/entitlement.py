@@ -1,5 +1,7 @@
 """Which LLMs a caller may use: exactly the names that `/v1/models` lists, on the paths they fit."""
 
+from dataclasses import replace
+
 from core.access.errors import FeatureOff
 from core.access.rules.decisions import Decision
 from core.access.rules.product import ProductAccess
@@ -7,6 +9,7 @@ from core.access.words import change_in_words, reason_in_words, step_in_words, w
 from core.gateway.bodies import Body
 from core.gateway.errors import InvalidBody, LlmNotAllowed, LlmNotFound, PriceUnknown
 from core.gateway.ports import AccountSnapshot, Llm, Principal
+from core.kit.problems import Problem
 
 _IMAGES = "image_generation"
 _HELPER = "account admin"
@@ -59,6 +62,20 @@ def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
     if llm.kind == "image" and not access.has(_IMAGES, principal.path):
         raise _images_off(access.why_feature(_IMAGES, principal.path))
     return llm
+
+
+def stand_ins_for(
+    snapshot: AccountSnapshot, principal: Principal, body: Body, llm: Llm
+) -> tuple[Llm, ...]:
+    """Return who may answer in an LLM's stead: of its fallbacks those that the caller may use."""
+    found = []
+    for name in llm.fallbacks:
+        try:
+            found.append(llm_for(snapshot, principal, replace(body, model=name)))
+        except Problem:
+            # What one may not call does not answer either.
+            continue
+    return tuple(each for each in found if each.name != llm.name)
 
 
 def _access(snapshot: AccountSnapshot, principal: Principal) -> ProductAccess:

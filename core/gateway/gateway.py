@@ -8,6 +8,7 @@ import structlog
 
 from core.gateway.admission import Admission
 from core.gateway.bodies import Body
+from core.gateway.dispatching import Dispatcher
 from core.gateway.ending import Ender
 from core.gateway.entitlement import usable_llms
 from core.gateway.errors import AccountSuspended, CallStopped, Overloaded, problem_of
@@ -62,6 +63,7 @@ class Gateway:
         self._services = Services(
             admission=admission,
             upstream=upstream,
+            dispatcher=Dispatcher(upstream),
             pool=self._pool,
             ender=Ender(ledger=ledger, settler=self._settler, settings=self.settings),
             settings=self.settings,

@@ -7,6 +7,9 @@ REFUSALS = Counter("cockpit_gateway_refusals", "Calls refused or failed, by code
 IN_FLIGHT = Gauge("cockpit_gateway_calls_in_flight", "Calls that are running")
 PENDING = Gauge("cockpit_gateway_settlements_pending", "Settlements not yet in the ledger")
 RETRIES = Counter("cockpit_gateway_settlement_retries", "Settlements that had to be repeated")
+UPSTREAM_FAILURES = Counter(
+    "cockpit_gateway_upstream_failures", "Failures of providers", ("provider", "code")
+)
 LOST = Counter("cockpit_gateway_settlements_given_up", "Settlements left to the sweep")
 STEP_SECONDS = Histogram(
     "cockpit_gateway_step_seconds",

@@ -15,10 +15,12 @@ import structlog
 
 from core.gateway import metrics, pricing, replies
 from core.gateway.admission import Admission, blocked
+from core.gateway.dispatching import Dispatcher
 from core.gateway.ending import Ender, Progress, StopReason
 from core.gateway.errors import CallStopped, DeadlineExceeded, problem_of
 from core.gateway.metering import Meter
 from core.gateway.outbox import Ended, Failed, Outbox, Streamed, Whole
+from core.gateway.ports import Llm
 from core.gateway.pricing import Usage
 from core.gateway.providers import Upstream
 from core.gateway.settings import GatewaySettings
@@ -38,6 +40,7 @@ class Services:
 
     admission: Admission
     upstream: Upstream
+    dispatcher: Dispatcher
     pool: GuardrailPool
     ender: Ender
     settings: GatewaySettings
@@ -155,11 +158,12 @@ class Call:
     async def _answer(self) -> None:
         ticket, progress = self.ticket, self._progress
         progress.is_dispatched = True
-        reply = await self._services.upstream.answer(
+        reply = await self._services.dispatcher.answer(
             ticket.principal.account,
-            ticket.llm,
-            self._params(),
+            ticket.candidates,
+            self._params,
             seconds=self._services.settings.call_seconds,
+            on_try=ticket.ask,
         )
         progress.note_first_token()
         progress.upstream_model = reply.upstream_model
@@ -191,11 +195,12 @@ class Call:
         ticket, progress = self.ticket, self._progress
         guard = OutputGuard(ticket.guardrails, self._services.pool)
         progress.is_dispatched = True
-        pieces = self._services.upstream.stream(
+        pieces = self._services.dispatcher.stream(
             ticket.principal.account,
-            ticket.llm,
-            self._params(),
+            ticket.candidates,
+            self._params,
             seconds=self._services.settings.call_seconds,
+            on_try=ticket.ask,
         )
         try:
             async for piece in pieces:
@@ -222,9 +227,10 @@ class Call:
             receipts = replies.receipts(self.ticket.verdicts)
             await self.outbox.put_slowly(Streamed(chunk, receipts))
 
-    def _params(self) -> dict[str, Any]:
+    def _params(self, llm: Llm) -> dict[str, Any]:
         params = dict(self.ticket.body.upstream)
-        if self.ticket.llm.kind == "chat":
+        if llm.kind == "chat":
             # The upper bound holds only if the provider knows it.
-            params["max_tokens"] = self.ticket.output_limit
+            limit = self.ticket.output_limit
+            params["max_tokens"] = min(limit, llm.max_output_tokens or limit)
         return params

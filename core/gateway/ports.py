@@ -4,7 +4,7 @@ The values are frozen, so that a cache may hold them and threads may share them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -19,10 +19,11 @@ from core.credits.messages import (
     SettleAnswer,
     SettleRequest,
 )
+from core.gateway.egress import EgressRule
 from core.guardrails.verdicts import BoundGuardrail
 from core.tenancy.context import AccountRef
 
-LlmKind = Literal["chat", "embedding", "image"]
+LlmKind = Literal["chat", "embedding", "image", "transcription", "speech", "rerank", "moderation"]
 
 
 class Secret:
@@ -92,18 +93,34 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where an LLM runs: the provider in LiteLLM's words, its name there, the credential."""
+    """Where an LLM runs: the provider in LiteLLM's words, its name there, the credential.
+
+    An LLM may have several: the lowest `order` goes first, and among equals `weight` decides how
+    often. `timeout_seconds` is how long it may take to its first token. `options` are what a
+    vendor needs besides, such as a region. `egress` guards an address that an account typed in.
+    """
 
     provider: str
     upstream_model: str
     api_base: str | None = None
     api_key: Secret | None = None
     is_demo: bool = False
+    id: UUID | None = None
+    title: str = ""
+    weight: int = 1
+    order: int = 1
+    timeout_seconds: float | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    egress: EgressRule | None = None
 
     @property
     def label(self) -> str:
         """How usage events name it; without any secret."""
-        return f"{self.provider}/{self.upstream_model}"
+        return self.title or f"{self.provider}/{self.upstream_model}"
+
+    def option(self, name: str) -> str:
+        """Return what a vendor needs besides, or nothing."""
+        return dict(self.options).get(name, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +137,25 @@ class Llm:
     capabilities: frozenset[str]
     price: Price | None
     deployment: Deployment
+    # More places where it runs, and names of LLMs that may answer in its stead.
+    alternatives: tuple[Deployment, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    # How many more rounds through its deployments a call that fails for a moment gets.
+    retries: int = 0
+
+    @property
+    def targets(self) -> tuple[Deployment, ...]:
+        """Every place where it runs."""
+        return (self.deployment, *self.alternatives)
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the demo provider answers."""
+        return self.deployment.is_demo
+
+    def at(self, deployment: Deployment) -> "Llm":
+        """Return it as it runs at one of its places."""
+        return replace(self, deployment=deployment, alternatives=())
 
 
 @dataclass(frozen=True, slots=True)

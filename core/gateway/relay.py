@@ -12,6 +12,7 @@ from core.gateway.http import json_response, problem_response
 from core.gateway.outbox import Ended, Failed, Streamed, Whole
 from core.gateway.pipeline import Call
 from core.gateway.settings import GatewaySettings
+from core.gateway.ticket import Ticket
 from core.kit.money import format_credits
 
 log = structlog.get_logger(__name__)
@@ -96,13 +97,20 @@ class Relay:
             headers["x-cockpit-guardrails"] = ", ".join(receipts)
         if ticket.body.dropped:
             headers["x-cockpit-ignored"] = ", ".join(ticket.body.dropped)
-        if ticket.is_identified and ticket.llm.deployment.is_demo:
-            headers["x-cockpit-demo"] = "true"
+        if ticket.is_identified:
+            headers |= _answered_by(ticket)
         return headers
 
     def _slug(self) -> str | None:
         ticket = self._call.ticket
         return ticket.principal.account.slug if ticket.is_identified else None
+
+
+def _answered_by(ticket: Ticket) -> dict[str, str]:
+    headers = {"x-cockpit-demo": "true"} if ticket.runs.is_demo else {}
+    if ticket.runs.name != ticket.llm.name:
+        headers["x-cockpit-answered-by"] = ticket.runs.name
+    return headers
 
 
 def _event(body: dict[str, Any]) -> bytes:

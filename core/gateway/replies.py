@@ -66,7 +66,7 @@ def model_body(llm: Llm) -> dict[str, Any]:
             "context_window": llm.context_window,
             "max_output_tokens": llm.max_output_tokens,
             "capabilities": sorted(llm.capabilities),
-            "is_demo": llm.deployment.is_demo,
+            "is_demo": llm.is_demo,
             "price_version": price.version if price else None,
         },
     }
@@ -113,4 +113,4 @@ def _head(ticket: Ticket, kind: str) -> dict[str, Any]:
 
 
 def _fingerprint(ticket: Ticket, given: str | None) -> str | None:
-    return DEMO_FINGERPRINT if ticket.llm.deployment.is_demo else given
+    return DEMO_FINGERPRINT if ticket.runs.is_demo else given

@@ -31,6 +31,9 @@ class Ticket:
     # Set before the ledger is asked: from then on there may be something to give back.
     may_hold: bool = False
     held_since: float | None = None
+    # Who may answer in the LLM's stead, and who was asked last.
+    stand_ins: tuple[Llm, ...] = ()
+    asked: Llm | None = None
     _principal: Principal | None = None
     _snapshot: AccountSnapshot | None = None
     _llm: Llm | None = None
@@ -60,6 +63,25 @@ class Ticket:
         return self.llm.price
 
     @property
+    def candidates(self) -> tuple[Llm, ...]:
+        """Whoever may answer, in the order in which they are asked."""
+        return (self.llm, *self.stand_ins)
+
+    @property
+    def runs(self) -> Llm:
+        """What has answered, at the deployment that has; before that, what is called."""
+        return self.asked or self.llm
+
+    @property
+    def charged_price(self) -> Price:
+        """The price of what has answered."""
+        return self.runs.price or self.price
+
+    def ask(self, llm: Llm) -> None:
+        """Take down who is asked."""
+        self.asked = llm
+
+    @property
     def is_identified(self) -> bool:
         """Whether the caller and the LLM are known, so that an event could be written."""
         return self._principal is not None and self._snapshot is not None and self._llm is not None
@@ -69,9 +91,16 @@ class Ticket:
         """What applies to the call."""
         return tuple(self.snapshot.guardrails.get(self.principal.product, ()))
 
-    def identify(self, principal: Principal, snapshot: AccountSnapshot, llm: Llm) -> None:
+    def identify(
+        self,
+        principal: Principal,
+        snapshot: AccountSnapshot,
+        llm: Llm,
+        stand_ins: tuple[Llm, ...] = (),
+    ) -> None:
         """Take down who calls what."""
         self._principal, self._snapshot, self._llm = principal, snapshot, llm
+        self.stand_ins = stand_ins
 
     def credits_of(self, cost_usd: Decimal) -> int:
         """Return a cost in micro-credits of the account."""

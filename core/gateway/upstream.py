@@ -79,7 +79,7 @@ class LiteLlm:
 
     def takes_image_addresses(self, llm: Llm) -> bool:
         """Whether an image may be given by its address."""
-        return llm.deployment.provider in _PASS_IMAGE_ADDRESSES
+        return all(each.provider in _PASS_IMAGE_ADDRESSES for each in llm.targets)
 
     async def answer(
         self, account: AccountRef, llm: Llm, params: Mapping[str, Any], *, seconds: float

@@ -1,6 +1,6 @@
 """Answers as our clients see them: OpenAI's fields and no others, whatever an adapter adds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,9 @@ class Reply:
     content: dict[str, Any]
     usage: Usage | None
     upstream_model: str
+    # What is no JSON: speech.
+    raw: bytes = b""
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,7 @@ class Piece:
 
 def reply_of(kind: LlmKind, response: Mapping[str, Any]) -> Reply:
     """Read a whole answer."""
-    read = {"chat": _chat, "embedding": _embedding, "image": _image}[kind]
-    content = read(response)
+    content = _READERS[kind](response)
     usage = usage_of(response.get("usage"))
     return Reply(content, usage, str(response.get("model") or ""))
 
@@ -50,13 +52,29 @@ def piece_of(chunk: Any, *, stream: Any) -> Piece:
     )
 
 
+def piece_of_json(chunk: Mapping[str, Any]) -> Piece:
+    """Read a chunk of a stream as the provider has sent it."""
+    choices = [_choice_of_json(choice) for choice in chunk.get("choices") or ()]
+    return Piece(
+        choices=[choice for choice in choices if choice["delta"] or choice["finish_reason"]],
+        usage=usage_of(chunk.get("usage")),
+        upstream_model=str(chunk.get("model") or ""),
+    )
+
+
+def speech_of(raw: bytes, media_type: str) -> Reply:
+    """Return spoken words as an answer."""
+    return Reply({}, None, "", raw=raw, media_type=media_type)
+
+
 def usage_of(reported: Mapping[str, Any] | None) -> Usage | None:
     """Read a provider's usage; None where it is missing or cannot be true."""
     if not reported:
         return None
     inputs = reported.get("prompt_tokens_details") or {}
     outputs = reported.get("completion_tokens_details") or {}
-    read = _tokens(reported.get("prompt_tokens")), _tokens(reported.get("completion_tokens"))
+    # Embeddings have no output, and do not say so.
+    read = _tokens(reported.get("prompt_tokens")), _tokens(reported.get("completion_tokens", 0))
     if None in read or not any(read):
         return None
     input_tokens, output_tokens = read[0] or 0, read[1] or 0
@@ -152,6 +170,44 @@ def _image(response: Mapping[str, Any]) -> dict[str, Any]:
             for entry in response.get("data") or ()
         ]
     }
+
+
+_READERS: dict[LlmKind, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "chat": _chat,
+    "embedding": _embedding,
+    "image": _image,
+}
+
+
+def _choice_of_json(choice: Mapping[str, Any]) -> dict[str, Any]:
+    delta = choice.get("delta") or {}
+    read: dict[str, Any] = {"role": "assistant"} if delta.get("role") else {}
+    for key in ("content", "reasoning_content", "refusal"):
+        value = delta.get(key)
+        if isinstance(value, str) and value:
+            read[key] = value
+    # OpenRouter and vLLM have their own name for it.
+    if "reasoning_content" not in read and isinstance(delta.get("reasoning"), str):
+        read |= {"reasoning_content": delta["reasoning"]} if delta["reasoning"] else {}
+    if delta.get("tool_calls"):
+        read["tool_calls"] = [_tool_delta_of_json(call) for call in delta["tool_calls"]]
+    return {
+        "index": choice.get("index") or 0,
+        "delta": read,
+        "logprobs": choice.get("logprobs"),
+        "finish_reason": choice.get("finish_reason"),
+    }
+
+
+def _tool_delta_of_json(call: Mapping[str, Any]) -> dict[str, Any]:
+    given = call.get("function") or {}
+    read: dict[str, Any] = {"index": call.get("index") or 0}
+    function: dict[str, Any] = {"arguments": given.get("arguments") or ""}
+    if given.get("name"):
+        function["name"] = given["name"]
+    if call.get("id"):
+        read |= {"id": call["id"], "type": "function"}
+    return {**read, "function": function}
 
 
 def _choice_of_chunk(choice: Any) -> dict[str, Any]:

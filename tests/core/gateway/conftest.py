@@ -9,6 +9,8 @@ import pytest_asyncio
 from core.gateway.app import build_app
 from core.gateway.demo.provider import DemoProvider
 from core.gateway.gateway import Gateway
+from core.gateway.lanes import Lanes
+from core.gateway.providers import Upstream
 from core.gateway.settings import GatewaySettings
 from core.gateway.upstream import LiteLlm
 from core.guardrails.presets import preset_for
@@ -64,11 +66,20 @@ def settings() -> GatewaySettings:
     )
 
 
+@pytest.fixture
+def lane() -> str:
+    """Which lane providers are called by; modules of calls ask for both."""
+    return "fast"
+
+
 @pytest_asyncio.fixture
 async def gateway(
-    directory: FakeDirectory, ledger: FakeLedger, settings: GatewaySettings
+    directory: FakeDirectory, ledger: FakeLedger, settings: GatewaySettings, lane: str
 ) -> AsyncIterator[Gateway]:
     """The gateway, without what goes on beside the calls."""
+    litellm = LiteLlm(demo=DemoProvider(latency_seconds=0, chunk_ms=0))
+    lanes = Lanes(litellm)
+    upstream: Upstream = lanes if lane == "fast" else litellm
 
     async def ping() -> bool:
         return True
@@ -76,12 +87,13 @@ async def gateway(
     gateway = Gateway(
         directory=directory,
         ledger=ledger,
-        upstream=LiteLlm(demo=DemoProvider(latency_seconds=0, chunk_ms=0)),
+        upstream=upstream,
         ping=ping,
         settings=settings,
     )
     yield gateway
     await gateway.stop()
+    await lanes.close()
 
 
 @pytest_asyncio.fixture

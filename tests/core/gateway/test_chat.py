@@ -9,7 +9,7 @@ from tests.fakes.directory import FakeDirectory
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.upstream import FakeUpstream
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("lane", ["fast", "litellm"])]
 
 # 11 input tokens at 2 and 22 output tokens at 8 US dollars a million: 198 millionths of a dollar,
 # at 100 credits a dollar.

@@ -10,7 +10,7 @@ from tests.fakes.directory import FakeDirectory
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.upstream import FakeUpstream
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.parametrize("lane", ["fast", "litellm"])]
 
 LETTER = "Write to ada@example.com or call +1 650 253 0000."
 

@@ -1,0 +1,193 @@
+"""The lane for providers that speak OpenAI's own wire format: pooled connections, nothing between.
+
+About a tenth of LiteLLM's work for a chunk. It takes whatever LiteLLM would take for the same
+deployment, answers in the same values and fails with the same problems; the tests of calls run on
+both lanes. Addresses that an account has typed in go this way only, since LiteLLM resolves names
+by itself.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+
+from core.gateway import wire
+from core.gateway.connections import Pools
+from core.gateway.egress import check_address
+from core.gateway.endpoints import endpoint_of, is_openai_compatible
+from core.gateway.ports import Llm
+from core.gateway.upstream_errors import problem_of_upstream
+from core.gateway.wire import Piece, Reply
+from core.kit.problems import Problem
+from core.tenancy.context import AccountRef
+
+# A dozen images in base64, or a batch of embeddings.
+MOST_ANSWER_BYTES = 128 * 1024 * 1024
+# A chunk of a stream; tool calls come in small bits.
+MOST_LINE_BYTES = 8 * 1024 * 1024
+MOST_ERROR_BYTES = 64 * 1024
+
+_DONE = b"[DONE]"
+
+
+class UpstreamError(Exception):
+    """A provider's refusal. `problem_of_upstream` reads the attributes."""
+
+    def __init__(self, status_code: int, message: str = "", retry_after: str = "") -> None:
+        super().__init__(f"status {status_code}")
+        self.status_code = status_code
+        self.message = message
+        self.litellm_response_headers = {"retry-after": retry_after}
+
+
+class ContextWindowExceededError(UpstreamError):
+    """The messages are too long for the LLM."""
+
+
+class ContentPolicyViolationError(UpstreamError):
+    """The provider's own policy refused."""
+
+
+_BY_CODE = {
+    "context_length_exceeded": ContextWindowExceededError,
+    "content_policy_violation": ContentPolicyViolationError,
+    "content_filter": ContentPolicyViolationError,
+}
+
+
+class FastLane:
+    """Calls of OpenAI-compatible providers."""
+
+    def __init__(self) -> None:
+        self._pools = Pools()
+
+    def takes(self, llm: Llm) -> bool:
+        """Whether this lane can call the LLM's deployment."""
+        return is_openai_compatible(llm.deployment)
+
+    async def answer(
+        self, account: AccountRef, llm: Llm, params: Mapping[str, Any], *, seconds: float
+    ) -> Reply:
+        """Return the whole answer.
+
+        Raises:
+            A problem of `errors`, as LiteLLM's lane does.
+        """
+        try:
+            async with asyncio.timeout(seconds), self._sent(llm, params) as response:
+                if llm.kind == "speech":
+                    return wire.speech_of(await _read(response), response.content_type)
+                return wire.reply_of(llm.kind, _parsed(await _read(response)))
+        except Problem:
+            raise
+        except Exception as error:  # noqa: BLE001
+            raise problem_of_upstream(error, llm.deployment) from None
+
+    async def stream(
+        self, account: AccountRef, llm: Llm, params: Mapping[str, Any], *, seconds: float
+    ) -> AsyncIterator[Piece]:
+        """Yield the pieces of a chat answer, usage last.
+
+        Raises:
+            A problem of `errors`, before the first piece or between two.
+        """
+        params = {**params, "stream": True, "stream_options": {"include_usage": True}}
+        try:
+            async with asyncio.timeout(seconds), self._sent(llm, params) as response:
+                async for line in _lines(response):
+                    if line == _DONE:
+                        return
+                    yield wire.piece_of_json(_chunk(line))
+        except Problem:
+            raise
+        except Exception as error:  # noqa: BLE001
+            raise problem_of_upstream(error, llm.deployment) from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pools.close()
+
+    @contextlib.asynccontextmanager
+    async def _sent(
+        self, llm: Llm, params: Mapping[str, Any]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        deployment = llm.deployment
+        endpoint = endpoint_of(llm, params)
+        if deployment.egress is not None:
+            check_address(endpoint.url, deployment.egress)
+        request = self._pools.session(deployment.egress).post(
+            endpoint.url,
+            data=endpoint.body,
+            headers=endpoint.headers,
+            allow_redirects=False,
+        )
+        async with request as response:
+            if response.status != 200:
+                raise await _refusal(response)
+            yield response
+
+
+async def _read(response: aiohttp.ClientResponse, most: int = MOST_ANSWER_BYTES) -> bytes:
+    parts = bytearray()
+    async for part in response.content.iter_any():
+        parts += part
+        if len(parts) > most:
+            raise UpstreamError(502)
+    return bytes(parts)
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the data of each server-sent event, however the bytes were cut."""
+    rest = b""
+    async for part in response.content.iter_any():
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield line[5:].strip()
+        if len(rest) > MOST_LINE_BYTES:
+            raise UpstreamError(502)
+    # A last line without its end.
+    if rest.startswith(b"data:"):
+        yield rest[5:].strip()
+
+
+def _chunk(line: bytes) -> dict[str, Any]:
+    chunk = _parsed(line)
+    if chunk.get("error"):
+        raise _error_of(502, chunk)
+    return chunk
+
+
+def _parsed(raw: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise UpstreamError(502) from None
+    if not isinstance(body, dict):
+        raise UpstreamError(502)
+    return body
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> UpstreamError:
+    try:
+        body = orjson.loads(await _read(response, MOST_ERROR_BYTES))
+    except (orjson.JSONDecodeError, UpstreamError, aiohttp.ClientError):
+        body = {}
+    # Redirects are not followed, and a provider that sends one is not set up as it should be.
+    status = 404 if 300 <= response.status < 400 else response.status
+    return _error_of(status, body, response.headers.get("retry-after", ""))
+
+
+def _error_of(status: int, body: Any, retry_after: str = "") -> UpstreamError:
+    error = body.get("error", body) if isinstance(body, dict) else {}
+    if isinstance(error, str):
+        error = {"message": error}
+    if not isinstance(error, dict):
+        error = {}
+    code = error.get("code") or error.get("type")
+    kind = _BY_CODE.get(code if isinstance(code, str) else "", UpstreamError)
+    message = error.get("message") or error.get("detail")
+    return kind(status, message if isinstance(message, str) else "", retry_after)
