@@ -13,6 +13,7 @@ import structlog
 from console import binding as console
 from copilot import binding as copilot
 from core.access.permissions import PRODUCTS
+from core.access.refusals import Refusal, RefusedCaller, keep_refusal
 from core.access.rules.product import ProductAccess
 from core.access.selectors import access_of
 from core.gateway.errors import AccountSuspended
@@ -128,6 +129,24 @@ class PostgresDirectory:
         """Return what a refusal for lack of credits says about a wallet."""
         with in_account(principal.account):
             return wallet_note(principal, wallet_id)
+
+    def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID:
+        """Keep a refused call, and return the id by which an admin can look it up."""
+        with in_account(principal.account):
+            return keep_refusal(
+                caller=RefusedCaller(
+                    product=principal.product,
+                    user_id=principal.user_id,
+                    member_id=principal.member_id,
+                    path=principal.path,
+                    label=principal.label,
+                    team_id=principal.team_id,
+                    organization_id=principal.organization_id,
+                    key_id=principal.key_id,
+                ),
+                refusal=refusal,
+                policy_version=policy_version,
+            )
 
 
 def _open_account(**which: object) -> AccountRef:

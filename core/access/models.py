@@ -1,5 +1,7 @@
 """What an account admin lets nodes use: LLMs switched on, policies of LLMs, switches of features.
 
+And what was refused because of it.
+
 A node is named by its id only: nodes are archived, never deleted, and both products share the
 engine. What an id is called is known one layer above.
 """
@@ -8,7 +10,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.access.rules.decisions import Decision
+from core.access.rules.keeping import decision_of, path_of_values
 from core.access.rules.llms import LlmPolicy
+from core.access.rules.paths import Path
 from core.access.rules.switches import Switch
 from core.kit.ids import uuid7
 
@@ -100,3 +105,48 @@ class FeatureSwitch(models.Model):
     def as_switch(self) -> Switch:
         """Return the row as the rules take it."""
         return Switch(self.is_on, self.is_locked)
+
+
+class RefusedDecision(models.Model):
+    """A call that was refused, with the decision as it was made; kept for some weeks.
+
+    Ids and names are as of then: whoever looks at it later sees what the caller ran into, also when
+    the policies have changed meanwhile.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    product = models.CharField(max_length=16)
+    # What was asked for: its kind (`llm`, `feature`, or what grants decide about), id and name.
+    kind = models.CharField(max_length=40)
+    key = models.CharField(max_length=64)
+    title = models.CharField(max_length=200)
+    user_id = models.UUIDField()
+    member_id = models.UUIDField()
+    team_id = models.UUIDField(null=True)
+    organization_id = models.UUIDField(null=True)
+    key_id = models.UUIDField(null=True)
+    caller = models.CharField(max_length=254)
+    path = models.JSONField()
+    decision = models.JSONField()
+    policy_version = models.BigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("refused call")
+        verbose_name_plural = _("refused calls")
+        indexes = (
+            models.Index(fields=("product", "member_id"), name="refusals_of_a_member"),
+            models.Index(fields=("product", "team_id"), name="refusals_of_a_team"),
+            models.Index(fields=("product", "organization_id"), name="refusals_of_an_organization"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.caller}: {self.title}"
+
+    def as_decision(self) -> Decision:
+        """Return the decision as the rules made it."""
+        return decision_of(self.decision)
+
+    def as_path(self) -> Path:
+        """Return the path that it was made for."""
+        return path_of_values(self.path)

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from core.access.models import FeatureSwitch, LlmActivation, NodeLlmPolicy
+from core.access.rules.decisions import Decision
 from core.access.rules.llms import LlmPolicy
+from core.access.rules.paths import Path
 from core.access.rules.product import ProductAccess
 from core.access.rules.switches import Switch
 
@@ -56,3 +58,13 @@ def access_of(
         switches=feature_switches(product, known),
         withheld=frozenset(withheld),
     )
+
+
+def decision_now(access: ProductAccess, kind: str, key: str, path: Path) -> Decision | None:
+    """Return the decision about one thing, named as refusals name it; None if it is unknown."""
+    if kind == "feature":
+        return access.why_feature(key, path)
+    try:
+        return access.why_llm(UUID(key), path) if kind == "llm" else None
+    except ValueError:
+        return None

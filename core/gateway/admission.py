@@ -18,9 +18,10 @@ from core.gateway.errors import (
     InvalidBody,
     LedgerUnavailable,
 )
-from core.gateway.ports import AccountSnapshot, Ledger, Principal
+from core.gateway.ports import AccountSnapshot, Ledger, Llm, Principal
 from core.gateway.pricing import Usage
 from core.gateway.providers import Upstream
+from core.gateway.refusals import Refusals
 from core.gateway.settings import GatewaySettings
 from core.gateway.snapshots import Snapshots
 from core.gateway.ticket import Ticket, context_of
@@ -28,6 +29,7 @@ from core.guardrails.engine import GuardrailPool
 from core.guardrails.verdicts import Verdict
 from core.kit.clock import now
 from core.kit.money import format_credits
+from core.kit.problems import Problem
 
 log = structlog.get_logger(__name__)
 
@@ -51,12 +53,14 @@ class Admission:
         self,
         *,
         snapshots: Snapshots,
+        refusals: Refusals,
         ledger: Ledger,
         upstream: Upstream,
         pool: GuardrailPool,
         settings: GatewaySettings,
     ) -> None:
         self._snapshots = snapshots
+        self._refusals = refusals
         self._ledger = ledger
         self._upstream = upstream
         self._pool = pool
@@ -90,7 +94,7 @@ class Admission:
         """
         principal = await self._snapshots.principal(ticket.credential)
         snapshot = await self._open_snapshot(principal)
-        llm = llm_for(snapshot, principal, ticket.body)
+        llm = await self._entitle(snapshot, principal, ticket)
         if ticket.body.has_remote_images and not self._upstream.takes_image_addresses(llm):
             raise InvalidBody(
                 f"{llm.name} takes images as data URLs only, not by their address.",
@@ -112,7 +116,16 @@ class Admission:
         if principal.expires_at is None or principal.expires_at > now():
             principal = await self._snapshots.principal(ticket.credential)
         snapshot = await self._open_snapshot(principal)
-        llm_for(snapshot, principal, ticket.body)
+        await self._entitle(snapshot, principal, ticket)
+
+    async def _entitle(
+        self, snapshot: AccountSnapshot, principal: Principal, ticket: Ticket
+    ) -> Llm:
+        try:
+            return llm_for(snapshot, principal, ticket.body)
+        except Problem as problem:
+            await self._refusals.keep(problem, principal, snapshot.policy_version)
+            raise
 
     async def _open_snapshot(self, principal: Principal) -> AccountSnapshot:
         snapshot = await self._snapshots.snapshot(principal.account)

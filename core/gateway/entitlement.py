@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 from core.access.errors import FeatureOff
+from core.access.refusals import Refusal
 from core.access.rules.decisions import Decision
 from core.access.rules.product import ProductAccess
 from core.access.words import change_in_words, reason_in_words, step_in_words, who_can_help
 from core.gateway.bodies import Body
 from core.gateway.errors import InvalidBody, LlmNotAllowed, LlmNotFound, PriceUnknown
 from core.gateway.ports import AccountSnapshot, Llm, Principal
+from core.gateway.refusals import with_refusal
 from core.kit.problems import Problem
 
 _IMAGES = "image_generation"
@@ -82,28 +84,30 @@ def _access(snapshot: AccountSnapshot, principal: Principal) -> ProductAccess:
     return snapshot.access.get(principal.product) or ProductAccess(principal.product)
 
 
-def _kept_away(llm: Llm, decision: Decision) -> LlmNotAllowed:
-    return LlmNotAllowed(
+def _kept_away(llm: Llm, decision: Decision) -> Problem:
+    problem = LlmNotAllowed(
         f"You may not use {llm.name}: {reason_in_words(decision, llm.name)}. An {_HELPER} can "
         "change that.",
         param="model",
         who_can_help=[_HELPER],
         **_explained(decision, llm.name),
     )
+    return with_refusal(problem, Refusal("llm", str(llm.id), llm.name, decision))
 
 
-def _images_off(decision: Decision | None) -> FeatureOff:
+def _images_off(decision: Decision | None) -> Problem:
     what = "image generation"
     if decision is None:
         return FeatureOff(f"This product has no {what}.", feature=_IMAGES)
     helper = who_can_help(decision)
-    return FeatureOff(
+    problem = FeatureOff(
         f"{what.capitalize()} is off for you: {reason_in_words(decision, what)}. "
         f"{'A' if helper.startswith('s') else 'An'} {helper} can change that.",
         feature=_IMAGES,
         who_can_help=[helper],
         **_explained(decision, what),
     )
+    return with_refusal(problem, Refusal("feature", _IMAGES, what, decision))
 
 
 def _explained(decision: Decision, what: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ from core.gateway.pipeline import Call, Services
 from core.gateway.policy_watch import PolicyWatch
 from core.gateway.ports import Directory, Ledger, Llm, Principal
 from core.gateway.providers import Upstream
+from core.gateway.refusals import Refusals
 from core.gateway.settings import GatewaySettings
 from core.gateway.settling import Settler
 from core.gateway.snapshots import Credential, Snapshots
@@ -54,6 +55,7 @@ class Gateway:
         self._watch = PolicyWatch(self.snapshots, self._threads, redis_url=redis_url)
         admission = Admission(
             snapshots=self.snapshots,
+            refusals=Refusals(directory, self._threads),
             ledger=ledger,
             upstream=upstream,
             pool=self._pool,

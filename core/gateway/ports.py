@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 from uuid import UUID
 
+from core.access.refusals import Refusal
 from core.access.rules.paths import Path
 from core.access.rules.product import ProductAccess
 from core.credits.messages import (
@@ -191,6 +192,7 @@ class Directory(Protocol):
     def principal_for_user_token(self, token: str, team: str | None) -> Principal: ...
     def snapshot(self, account_id: UUID) -> AccountSnapshot: ...
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote: ...
+    def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID: ...
 
 
 class Ledger(Protocol):

@@ -57,11 +57,11 @@ def path_of(product: Product, place: Any) -> Path:
 
 
 def paths_of_user(product: Product, user: Any) -> list[Path]:
-    """Return the paths that a user's calls can take: the primary place, and each team."""
+    """Return the paths that a user's calls can take: one for each place."""
     places = (
         _places(product)
         .filter(Q(team=None) | Q(team__archived_at=None), member__user=user)
-        .filter(Q(is_primary=True) | Q(team__isnull=False), organization__archived_at=None)
+        .filter(organization__archived_at=None)
         .select_related("member__user", "organization", "team")
     )
     return [path_of(product, place) for place in places]
@@ -221,7 +221,12 @@ def _below(node: PathNode) -> Q:
 def _places(product: Product) -> QuerySet[Any]:
     # The abstract class does not know the keys that a product adds.
     rows: QuerySet[Any] = product.membership._default_manager.all()
-    return rows.filter(archived_at=None, member__archived_at=None)
+    # Who has another place does not act from `global` (core.hierarchy.seats).
+    return rows.filter(
+        Q(is_primary=True) | Q(organization__is_global=False),
+        archived_at=None,
+        member__archived_at=None,
+    )
 
 
 def _organizations(product: Product, scope: Scope) -> QuerySet[Any]:

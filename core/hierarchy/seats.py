@@ -50,10 +50,14 @@ class Seat:
 
 
 def seat_of_user(product: Product, user_id: UUID, *, team: str | None = None) -> Seat:
-    """Return the place a user acts from: in the team named by id or exact name, or the primary one.
+    """Return the place a user acts from: the one named, or the primary one.
+
+    `team` is the id or the exact name of a team, or of an organization in which the user sits
+    directly. Everyone sits in `global`, which carries no credits: only who has no other place acts
+    from there, or its members would act past the policies of their organizations.
 
     Raises:
-        NotAllowed: the user is not active, has no seat in the product, or is not in that team.
+        NotAllowed: the user is not active, has no seat in the product, or not that one.
     """
     return _seat(product, team=team, member__user=user_id)
 
@@ -102,17 +106,25 @@ def _seat(product: Product, *, team: str | None, **who: Any) -> Seat:
     return _seat_at(product, place)
 
 
+def can_act_from(place: Any) -> bool:
+    """Whether calls can come from a place: `global` is one only for who has no other."""
+    return bool(place.is_primary or not place.organization.is_global)
+
+
 def _chosen(places: list[Any], team: str | None) -> Any | None:
-    """Return the first place, or the one in a team.
+    """Return the first place, or the one that is named.
+
+    An id decides before a name, and a team before an organization of the same name.
 
     Raises:
         NotAllowed: the name fits teams of several organizations.
     """
     if team is None:
         return places[0] if places else None
-    in_teams = [place for place in places if place.team is not None]
-    by_id = [place for place in in_teams if str(place.team_id) == team.lower()]
-    fitting = by_id or [place for place in in_teams if place.team.name == team]
+    nodes = [(place, place.team or place.organization) for place in places if can_act_from(place)]
+    by_id = [place for place, node in nodes if str(node.pk) == team.lower()]
+    by_name = [place for place, node in nodes if node.name == team]
+    fitting = by_id or [place for place in by_name if place.team is not None] or by_name
     if len(fitting) > 1:
         raise NotAllowed("The member is in several teams of this name. Send the team's id.")
     return fitting[0] if fitting else None

@@ -7,6 +7,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from console.services.keys import create_key
+from core.access.refusals import Refusal, RefusedCaller, keep_refusal
+from core.access.rules.product import ProductAccess
 from core.access.scopes import EVERYTHING
 from core.access.services import switch_llm_on
 from core.audit.services import record
@@ -14,6 +16,7 @@ from core.credits.models import Book, OverflowStatement
 from core.credits.services import allocating
 from core.credits.services.capping import set_cap
 from core.guardrails.services import bind_guardrail, create_guardrail
+from core.hierarchy.policies import path_of
 from core.hierarchy.product import Product, product_named, products
 from core.hierarchy.services import administrators
 from core.hierarchy.services.members import invite_member
@@ -164,6 +167,7 @@ def _things_at(
         "act_id": acts[-1].pk,
         "cap_id": limit.pk,
         "job_id": _import(product, mark),
+        "refusal_id": _refusal(product, place, llm, mark),
     }
     newcomer = invite_member(
         product=product,
@@ -184,6 +188,22 @@ def _things_at(
         key = create_key(account=account, membership=place, name=name, actor=TESTS).key
         found["key_id"] = key.pk
     return found
+
+
+def _refusal(product: Product, place: Any, llm: Llm, mark: str) -> UUID:
+    path = path_of(product, place)
+    decision = ProductAccess(product.slug).why_llm(llm.pk, path)
+    caller = RefusedCaller(
+        product=product.slug,
+        user_id=place.member.user_id,
+        member_id=place.member_id,
+        path=path,
+        label=_canary(mark, "caller"),
+        team_id=place.team_id,
+        organization_id=place.organization_id,
+    )
+    refusal = Refusal("llm", str(llm.pk), _canary(mark, "llm"), decision)
+    return keep_refusal(caller=caller, refusal=refusal, policy_version=1)
 
 
 def _entry(product: Product, team: Any, mark: str) -> UUID:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from core.access.refusals import Refusal
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
@@ -55,6 +56,7 @@ class FakeDirectory:
     switches: dict[str, dict[UUID, Switch]] = field(default_factory=dict)
     tokens: dict[str, Principal] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.add_caller(MIA)
@@ -158,6 +160,10 @@ class FakeDirectory:
 
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
         return WalletNote("the wallet of Mia", ("Theo (team admin)", "Ada (account admin)"))
+
+    def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID:
+        self.refusals.append(refusal)
+        return UUID(int=len(self.refusals))
 
     def _access(self, product: str) -> ProductAccess:
         on = frozenset(llm.id for llm in self.llms[product].values())

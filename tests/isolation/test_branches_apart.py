@@ -48,6 +48,8 @@ SEARCHES = (
     "/{product}/usage/calls/?days=90&before={own_call}",
     "/{product}/usage/export.csv?days=90",
     "/{product}/usage/export.csv?days=90&team={team}",
+    "/{product}/access/?q={term}",
+    "/{product}/access/refused/",
     "/{product}/audit/?q={term}",
     "/{product}/audit/?verb=team.",
     "/{product}/audit/?verb=membership.",

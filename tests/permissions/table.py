@@ -241,6 +241,8 @@ def product(slug: str) -> list[Row]:
         *get(f"{at}/features/", BRANCH_ADMINS),
         *both(f"{at}/features/<str:kind>/<uuid:node_id>/<slug:feature>/", ABOVE_THE_TEAM),
         *get(f"{at}/access/", BRANCH_ADMINS),
+        *get(f"{at}/access/refused/", BRANCH_ADMINS),
+        *get(f"{at}/access/refused/<uuid:refusal_id>/", BRANCH_ADMINS),
         *get(f"{at}/member/", BRANCH_ADMINS),
         *get(f"{at}/member/export.csv", BRANCH_ADMINS),
         *get(f"{at}/member/places/", BRANCH_ADMINS),

@@ -2,21 +2,20 @@
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from core.access.features import features_of
-from core.access.rules.decisions import Change, Decision
 from core.access.rules.paths import Path
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
-from core.access.words import change_in_words, step_in_words, who_can_help
 from core.hierarchy import selectors
 from core.hierarchy.policies import path_of
+from core.hierarchy.seats import can_act_from
 from core.ui.pages import page, render_page
+from core.ui.product.reasons import Reasons, reasons_of
 from core.ui.product.urls import ProductSite
 
 FOUND = 8
@@ -31,17 +30,6 @@ class Answer:
     kind: str
     is_allowed: bool
     href: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reasons:
-    """A decision in words: steps as (sentence, allowed, decisive), and (change, address)."""
-
-    title: str
-    is_allowed: bool
-    steps: list[tuple[str, bool, bool]]
-    changes: list[tuple[str, str]]
-    helper: str
 
 
 def urls(site: ProductSite) -> list[URLPattern]:
@@ -67,6 +55,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             term=term,
             found=_found(site, scope, term),
             home=reverse(f"{site.slug}:effective"),
+            refused_href=reverse(f"{site.slug}:refused"),
             member=member,
             place=place,
             places=places,
@@ -116,39 +105,14 @@ class _Lookup:
         if kind == "feature":
             titles = {each.key: str(each.title) for each in features_of(self._site.slug)}
             decision = self._access.why_feature(key, self._path)
-            return self._in_words(decision, titles[key]) if decision is not None else None
+            if decision is None:
+                return None
+            return reasons_of(self._site, decision, kind="feature", title=titles[key])
         llm = next((each for each in self._offered if str(each.pk) == key), None)
         if kind != "llm" or llm is None:
             return None
-        return self._in_words(self._access.why_llm(llm.pk, self._path), llm.title, llm.pk)
-
-    def _in_words(self, decision: Decision, title: str, llm: UUID | None = None) -> Reasons:
-        return Reasons(
-            title=title,
-            is_allowed=decision.is_allowed,
-            steps=[
-                (step_in_words(step, title), step.is_allowed, step.is_decisive)
-                for step in decision.trace
-            ],
-            changes=[
-                (change_in_words(change, title), self._where(change, llm))
-                for change in decision.flip
-            ],
-            helper=who_can_help(decision),
-        )
-
-    def _where(self, change: Change, llm: UUID | None) -> str:
-        """Return the page on which a change is made; empty for what others must do."""
-        if change.kind == "offer":
-            return ""
-        if change.kind == "switch_on":
-            return reverse(f"{self._site.slug}:llms")
-        assert change.node is not None
-        if llm is None:
-            return f"{reverse(f'{self._site.slug}:features')}#{change.node.id}"
-        return reverse(
-            f"{self._site.slug}:llm-access-node", args=(change.node.kind, change.node.id)
-        )
+        decision = self._access.why_llm(llm.pk, self._path)
+        return reasons_of(self._site, decision, kind="llm", title=llm.title)
 
     def _answer(self, key: str, title: str, kind: str, *, is_allowed: bool) -> Answer:
         home = reverse(f"{self._site.slug}:effective")
@@ -160,7 +124,8 @@ def _places(site: ProductSite, scope: Any, member: Any) -> list[Any]:
     seen = set(
         selectors.places_for(site.product, scope).filter(member=member).values_list("pk", flat=True)
     )
-    return [place for place in selectors.places_of(site.product, member) if place.pk in seen]
+    places = selectors.places_of(site.product, member)
+    return [place for place in places if place.pk in seen and can_act_from(place)]
 
 
 def _chosen(places: list[Any], wanted: str) -> Any | None:

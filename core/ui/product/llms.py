@@ -10,6 +10,8 @@ from django.urls import URLPattern, path, reverse
 
 from core.access import selectors as access, services
 from core.access.permissions import may
+from core.access.rules.llms import usable_llms
+from core.access.rules.paths import Path
 from core.hierarchy.policies import paths_of_user
 from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
@@ -90,6 +92,14 @@ def offered(request: HttpRequest, site: ProductSite) -> list[OfferedLlm]:
     return [
         _row(llm, factor, is_on=llm.pk in on) for llm in site.offered_llms(account.pk, site.slug)
     ]
+
+
+def usable_from(request: HttpRequest, site: ProductSite, where: Path) -> list[OfferedLlm]:
+    """Return the LLMs that one place may call: what the gateway lists and admits there."""
+    rows = offered(request, site)
+    on = frozenset(row.llm.pk for row in rows if row.is_on)
+    usable = usable_llms(on, where, access.llm_policies(site.slug, (node.id for node in where)))
+    return [row for row in rows if row.llm.pk in usable]
 
 
 def _usable(request: HttpRequest, site: ProductSite) -> frozenset[UUID]:

@@ -9,6 +9,7 @@ from django.urls import URLPattern, path
 
 from core.access.scopes import EVERYTHING
 from core.credits.selectors import Payer, payers_of
+from core.hierarchy.policies import path_of
 from core.hierarchy.selectors import member_of_user, places_of
 from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
@@ -68,7 +69,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             totals=usage.totals(site.slug, EVERYTHING, since=since, member_id=member.pk),
             chart=_chart(own_days),
             calls=usage.recent_calls(site.slug, EVERYTHING, limit=LAST_CALLS, member_id=member.pk),
-            llms=[row for row in llms.offered(request, site) if row.is_on],
+            llms=llms.usable_from(request, site, path_of(site.product, place)),
             base_url=f"{settings.GATEWAY_URL}/v1",
             shows_base_url=site.slug == "console",
         )

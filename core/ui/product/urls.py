@@ -62,6 +62,7 @@ def product_urls(
         llms,
         me,
         overview,
+        refused,
         usage,
     )
 
@@ -76,6 +77,7 @@ def product_urls(
         *llm_access.urls(site),
         *features.urls(site),
         *effective.urls(site),
+        *refused.urls(site),
         *guardrails.urls(site),
         *clients.urls(site),
         *audit.urls(site),

@@ -52,6 +52,29 @@ async def test_a_refusal_says_which_node_and_what_would_help(
     assert not upstream.seen
 
 
+async def test_a_refused_call_is_kept_with_an_id(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, gateway: Gateway
+) -> None:
+    member = directory.tokens[MIA].path[-1]
+    directory.policies[member.id] = LlmPolicy(block=ids(directory, "ok", "tools"))
+
+    first = (await client.chat("Hello", model="ok")).error["details"]["decision_id"]
+    again = (await client.chat("Hello", model="ok")).error["details"]["decision_id"]
+    other = (await client.chat("Hello", model="tools")).error["details"]["decision_id"]
+    directory.version += 1
+    gateway.snapshots.moved(directory.account.schema_name, directory.version)
+    later = (await client.chat("Hello", model="ok")).error["details"]["decision_id"]
+
+    # The same at the same policy is kept once; a move of the policy makes it another decision.
+    assert first == again
+    assert len({first, other, later}) == 3
+    assert [(kept.title, kept.decision.reason.rule) for kept in directory.refusals] == [
+        ("ok", "block"),
+        ("tools", "block"),
+        ("ok", "block"),
+    ]
+
+
 async def test_an_empty_list_lets_nobody_use_anything(
     client: GatewayClient, directory: FakeDirectory
 ) -> None:

@@ -169,3 +169,41 @@ def test_who_leaves_a_team_acts_from_the_next_place(
         seat_of_user(product, mia.pk, team=TEAM)
     with pytest.raises(NotAllowed):
         seat_of_membership(product, place.pk)
+
+
+def test_a_direct_place_is_named_by_its_organization(
+    in_acme: Account, mia: User, product: Product
+) -> None:
+    legal = nodes.create_organization(product=product, name="Legal", actor=TESTS)
+    memberships.place_member(
+        product=product, member=member_of(product, mia), organization=legal, actor=TESTS
+    )
+
+    by_name = seat_of_user(product, mia.pk, team="Legal")
+    by_id = seat_of_user(product, mia.pk, team=str(legal.pk))
+
+    assert by_name == by_id
+    assert (by_name.organization_id, by_name.team_id) == (legal.pk, None)
+    assert seat_of_user(product, mia.pk).team_id == team_of(product).pk
+
+
+@pytest.mark.parametrize("name", [ORGANIZATION, "global"])
+def test_nobody_acts_past_the_policies_of_their_team(
+    in_acme: Account, mia: User, product: Product, name: str
+) -> None:
+    # Everyone sits in `global`, and the organization is above Mia's team only.
+    with pytest.raises(NotAllowed):
+        seat_of_user(product, mia.pk, team=name)
+    with pytest.raises(NotAllowed):
+        seat_of_user(product, mia.pk, team=str(organization_of(product, name).pk))
+
+
+def test_who_has_no_other_place_acts_from_global(in_acme: Account, product: Product) -> None:
+    invited = members.invite_member(product=product, email="new@acme.example", actor=TESTS)
+    user = User.objects.get(email="new@acme.example")
+    User.objects.filter(pk=user.pk).update(is_active=True)
+
+    for name in (None, "global"):
+        seat = seat_of_user(product, user.pk, team=name)
+        assert seat.member_id == invited.member.pk
+        assert [node.kind for node in seat.nodes] == ["global", "member"]

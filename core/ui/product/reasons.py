@@ -1,0 +1,48 @@
+"""A decision as pages show it: each step in words, and what would flip it with the place for it."""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from core.access.rules.decisions import Change, Decision
+from core.access.words import change_in_words, step_in_words, who_can_help
+from core.ui.product.urls import ProductSite
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """A decision in words: steps as (sentence, allowed, decisive), and (change, address)."""
+
+    title: str
+    is_allowed: bool
+    steps: list[tuple[str, bool, bool]]
+    changes: list[tuple[str, str]]
+    helper: str
+
+
+def reasons_of(site: ProductSite, decision: Decision, *, kind: str, title: str) -> Reasons:
+    """Return a decision about one thing in words."""
+    return Reasons(
+        title=title,
+        is_allowed=decision.is_allowed,
+        steps=[
+            (step_in_words(step, title), step.is_allowed, step.is_decisive)
+            for step in decision.trace
+        ],
+        changes=[
+            (change_in_words(change, title), _where(site, change, kind)) for change in decision.flip
+        ],
+        helper=who_can_help(decision),
+    )
+
+
+def _where(site: ProductSite, change: Change, kind: str) -> str:
+    """Return the page on which a change is made; empty for what others must do."""
+    if change.kind == "offer":
+        return ""
+    if change.kind == "switch_on":
+        return reverse(f"{site.slug}:llms")
+    assert change.node is not None
+    if kind == "feature":
+        return f"{reverse(f'{site.slug}:features')}#{change.node.id}"
+    return reverse(f"{site.slug}:llm-access-node", args=(change.node.kind, change.node.id))

@@ -1,0 +1,89 @@
+"""Refused calls: what somebody ran into, as it was decided then, how it stands now, and the fix."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from core.access.models import RefusedDecision
+from core.access.refusals import KEPT_DAYS
+from core.access.rules.decisions import Decision
+from core.access.scopes import scope_of
+from core.access.selectors import access_of, decision_now
+from core.hierarchy.refusals import refusal_for, refusals_for
+from core.ui.pages import page, render_page
+from core.ui.product.reasons import reasons_of
+from core.ui.product.urls import ProductSite
+
+PAGE_SIZE = 50
+
+
+def urls(site: ProductSite) -> list[URLPattern]:
+    """Return the routes of refused calls."""
+    view = site.permission("view_access")
+    crumbs = [(_("Effective access"), f"/{site.slug}/access/")]
+
+    @page(permission=view)
+    def refused(request: HttpRequest) -> HttpResponse:
+        rows = refusals_for(site.product, scope_of(request.user, site.slug))
+        before = _id(request.GET.get("before", ""))
+        if before is not None:
+            rows = rows.filter(pk__lt=before)
+        found = list(rows[: PAGE_SIZE + 1])
+        home = reverse(f"{site.slug}:refused")
+        shown = found[:PAGE_SIZE]
+        return render_page(
+            request,
+            "product/refused.html",
+            title=_("Refused calls"),
+            crumbs=crumbs,
+            refusals=shown,
+            kept_days=KEPT_DAYS,
+            refusal_url=f"{site.slug}:refusal",
+            earlier=f"{home}?before={shown[-1].pk}" if len(found) > PAGE_SIZE else "",
+        )
+
+    @page(permission=view)
+    def refusal(request: HttpRequest, refusal_id: UUID) -> HttpResponse:
+        row = refusal_for(site.product, scope_of(request.user, site.slug), refusal_id)
+        now = _now(request, site, row)
+        return render_page(
+            request,
+            "product/refusal.html",
+            title=_("Refused call"),
+            crumbs=[*crumbs, (_("Refused calls"), reverse(f"{site.slug}:refused"))],
+            refusal=row,
+            place=" / ".join(node.label for node in row.as_path() if node.label),
+            reasons=_reasons(site, row, row.as_decision()),
+            now=_reasons(site, row, now) if now is not None else None,
+        )
+
+    return [
+        path("access/refused/", refused, name="refused"),
+        path("access/refused/<uuid:refusal_id>/", refusal, name="refusal"),
+    ]
+
+
+def _now(request: HttpRequest, site: ProductSite, row: RefusedDecision) -> Decision | None:
+    """Return how the same would be decided now, on the path of then."""
+    account = request.account  # type: ignore[attr-defined]
+    where = row.as_path()
+    access = access_of(
+        site.slug,
+        offered=(llm.pk for llm in site.offered_llms(account.pk, site.slug)),
+        withheld=site.withheld_features(account.pk, site.slug),
+        nodes=(node.id for node in where),
+    )
+    return decision_now(access, row.kind, row.key, where)
+
+
+def _reasons(site: ProductSite, row: RefusedDecision, decision: Decision) -> object:
+    return reasons_of(site, decision, kind=row.kind, title=row.title)
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

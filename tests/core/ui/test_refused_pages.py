@@ -1,0 +1,86 @@
+"""Refused calls on pages: listed, explained as of then and as of now, within one's branch."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+from core.access.refusals import Refusal, RefusedCaller, keep_refusal
+from core.access.rules.llms import LlmPolicy
+from core.access.rules.paths import PathNode
+from core.access.selectors import access_of
+from core.access.services import set_llm_policy, switch_llm_on
+from core.hierarchy.policies import path_of
+from core.hierarchy.product import Product
+from core.tenancy.context import in_account
+from tenants.models import Account, Llm
+from tests.cast import TESTS
+from tests.clients import AccountClient
+from tests.core.ui.branch import ProductBranch, text_of
+from tests.factories.tenants import LlmFactory
+
+
+def refused(product: Product, branch: ProductBranch, llm: Llm) -> UUID:
+    """Block an LLM for the team, and keep what its member runs into."""
+    switch_llm_on(product=product.slug, llm_id=llm.pk, llm_name=llm.name, actor=TESTS)
+    block(product, branch, LlmPolicy(block=frozenset({llm.pk})))
+    place = product.membership._default_manager.get(  # type: ignore[misc]
+        member=branch.member, team=branch.team
+    )
+    path = path_of(product, place)
+    decision = access_of(product.slug, offered=[llm.pk]).why_llm(llm.pk, path)
+    caller = RefusedCaller(
+        product=product.slug,
+        user_id=uuid4(),
+        member_id=branch.member.pk,
+        path=path,
+        label="Mia Member",
+        team_id=branch.team.pk,
+        organization_id=branch.organization.pk,
+    )
+    refusal = Refusal("llm", str(llm.pk), llm.title, decision)
+    return keep_refusal(caller=caller, refusal=refusal, policy_version=1)
+
+
+def block(product: Product, branch: ProductBranch, policy: LlmPolicy) -> None:
+    node = PathNode("team", branch.team.pk, branch.team.name)
+    set_llm_policy(product=product.slug, node=node, policy=policy, names={}, actor=TESTS)
+
+
+def test_a_refused_call_shows_then_and_now(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, product: Product
+) -> None:
+    llm = LlmFactory(name="gpt-5", title="GPT-5", offered_to=acme)
+    with in_account(acme):
+        refusal_id = refused(product, branch, llm)
+    path = f"/{product.slug}/access/refused/{refusal_id}/"
+
+    before = text_of(ada_client.get(path))
+    with in_account(acme):
+        block(product, branch, LlmPolicy())
+    after = text_of(ada_client.get(path))
+
+    assert "Content blocks GPT-5" in before
+    assert "Stop blocking GPT-5 in Content" in before
+    assert "It is still refused." in before
+    assert "Content blocks GPT-5" in after
+    assert "Now it is allowed." in after
+    assert str(refusal_id) in text_of(ada_client.get(f"/{product.slug}/access/refused/"))
+
+
+def test_only_who_administers_the_place_sees_it(
+    client_for: Callable[..., AccountClient],
+    acme: Account,
+    branch: ProductBranch,
+    product: Product,
+    theo: Any,
+    olga: Any,
+    mia: Any,
+) -> None:
+    llm = LlmFactory(name="gpt-5", title="GPT-5", offered_to=acme)
+    with in_account(acme):
+        refusal_id = refused(product, branch, llm)
+    path = f"/{product.slug}/access/refused/{refusal_id}/"
+
+    answers = [client_for(person, acme).get(path).status_code for person in (theo, olga, mia)]
+
+    assert answers == [200, 200, 403]
