@@ -46,7 +46,7 @@ def register_product(*, slug: str, title: str, urls: str) -> None:
                 f"Everything that {title}'s pages can manage. Call the account's own host, or the "
                 "public one with `X-Cockpit-Account`. Errors are problem documents (RFC 9457), "
                 "lists go by cursor, a POST may carry an `Idempotency-Key`, single objects have "
-                "an ETag. docs/api.md tells it at length."
+                "an ETag."
             ),
             patterns=lambda: [path(f"api/{slug}/v1/", include(urls))],
         )

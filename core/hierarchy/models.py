@@ -98,6 +98,14 @@ class AbstractMember(Node):
         verbose_name = _("member")
         verbose_name_plural = _("members")
         ordering = ("user__email",)
+        indexes = (
+            # What counts people leaves these few out.
+            models.Index(
+                fields=("id",),
+                condition=models.Q(archived_at__isnull=False),
+                name="%(app_label)s_archived_members",
+            ),
+        )
 
     def __str__(self) -> str:
         return str(self.user)
@@ -120,6 +128,19 @@ class AbstractMembership(Node):
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
         ordering = ("-is_primary", "created_at")
+        # People of a place in order, so that they are counted once each from the index alone.
+        indexes = (
+            models.Index(
+                fields=("organization", "member"),
+                condition=models.Q(archived_at=None),
+                name="%(app_label)s_org_people",
+            ),
+            models.Index(
+                fields=("team", "member"),
+                condition=models.Q(archived_at=None),
+                name="%(app_label)s_team_people",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("member", "organization", "team"),

@@ -12,7 +12,7 @@ from core.access.rules.llms import Ids, LlmPolicy
 from core.access.rules.paths import Path, PathNode
 from core.access.rules.product import ProductAccess
 from core.access.rules.switches import Switch
-from core.access.scopes import Scope
+from core.access.scopes import EVERYTHING, Scope
 from core.hierarchy import selectors
 from core.hierarchy.product import Product
 from core.kit.problems import NotAllowed, NotFound
@@ -231,7 +231,9 @@ def _places(product: Product) -> QuerySet[Any]:
 
 def _organizations(product: Product, scope: Scope) -> QuerySet[Any]:
     """Return the organizations to show: those of the scope, and those above its teams."""
-    rows = selectors.organizations_of(product).filter(is_global=False, archived_at=None)
+    rows = selectors.organizations_for(product, EVERYTHING).filter(
+        is_global=False, archived_at=None
+    )
     if scope.everything:
         return rows
     above = selectors.teams_for(product, scope).values("organization")

@@ -8,7 +8,6 @@ from django.db.models import (
     Case,
     Count,
     OuterRef,
-    Prefetch,
     Q,
     QuerySet,
     Subquery,
@@ -19,6 +18,7 @@ from django.db.models.functions import Coalesce
 
 from core.access.scopes import EVERYTHING, Scope
 from core.credits.models import AllocationRule
+from core.hierarchy import reach
 from core.hierarchy.models import (
     AbstractMember,
     AbstractMembership,
@@ -26,18 +26,21 @@ from core.hierarchy.models import (
     AbstractTeam,
 )
 from core.hierarchy.product import Product
-from core.identity.models import Invitation, User
+from core.identity.models import User
 from core.kit.problems import NotFound
 
 _ACTIVE = Q(archived_at=None)
+# In this order people are listed, and by these they are found.
+NAMES = ("user__name", "user__email")
 
 
-def organizations_of(product: Product) -> QuerySet[Any]:
-    """Return every organization with `team_count`, `member_count` and `allocation`.
+def organizations_for(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the organizations that a scope includes whole, with figures.
 
-    `allocation` is its own rule's amount, None where it has no rule.
+    These are `team_count`, `member_count`, and `allocation`: its own rule's amount, None where it
+    has no rule.
     """
-    return product.organization._default_manager.annotate(
+    counted: QuerySet[Any] = reach.organizations_within(product, scope).annotate(
         team_count=_count(product.team._default_manager.filter(_ACTIVE), "organization"),
         # Everyone is in `global`, so their seats need no looking up.
         member_count=Case(
@@ -46,69 +49,27 @@ def organizations_of(product: Product) -> QuerySet[Any]:
         ),
         allocation=_allocation(),
     )
+    return counted
 
 
-def teams_of(product: Product) -> QuerySet[Any]:
-    """Return every team with its organization, `member_count` and `allocation`."""
-    teams = _rows(product.team).select_related("organization")
-    counted: QuerySet[Any] = teams.annotate(
+def teams_for(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the teams in a scope with their organizations, `member_count` and `allocation`."""
+    counted: QuerySet[Any] = reach.teams_within(product, scope).annotate(
         member_count=_count(_active_places(product), "team", "member"), allocation=_allocation()
     )
     return counted
 
 
-def members_of(product: Product, *, shown: Scope = EVERYTHING) -> QuerySet[Any]:
-    """Return every member with the user, the places (`places`, primary first) and the invitation.
-
-    `shown` limits the places to a scope. `invited_until` is the date of an invitation that is still
-    open.
-    """
-    open_invitations = Invitation.objects.filter(
-        user=OuterRef("user"), accepted_at=None, revoked_at=None
-    )
-    return (
-        product.member._default_manager.select_related("user")
-        .prefetch_related(
-            Prefetch(
-                "memberships",
-                queryset=_named_places(product).filter(_places_in(shown)),
-                to_attr="places",
-            )
-        )
-        .annotate(
-            invited_until=Subquery(
-                open_invitations.order_by("-created_at").values("expires_at")[:1]
-            )
-        )
-    )
-
-
-def organizations_for(product: Product, scope: Scope) -> QuerySet[Any]:
-    """Return the organizations of `organizations_of` that a scope includes whole."""
-    rows = organizations_of(product)
-    return rows if scope.everything else rows.filter(pk__in=scope.organizations)
-
-
-def teams_for(product: Product, scope: Scope) -> QuerySet[Any]:
-    """Return the teams of `teams_of` in a scope."""
-    rows = teams_of(product)
-    if scope.everything:
-        return rows
-    return rows.filter(Q(organization__in=scope.organizations) | Q(pk__in=scope.teams))
-
-
 def organization_choices(product: Product, scope: Scope) -> QuerySet[Any]:
     """Return the organizations in use that a scope includes whole, by name, without figures."""
-    rows = _rows(product.organization).filter(_ACTIVE, is_global=False).order_by("name")
-    return rows if scope.everything else rows.filter(pk__in=scope.organizations)
+    rows = reach.organizations_within(product, scope)
+    return rows.filter(_ACTIVE, is_global=False).order_by("name")
 
 
 def team_choices(product: Product, scope: Scope) -> QuerySet[Any]:
     """Return the teams in use of a scope with their organizations, without figures."""
-    rows = _rows(product.team).filter(_ACTIVE, organization__archived_at=None)
-    if not scope.everything:
-        rows = rows.filter(Q(organization__in=scope.organizations) | Q(pk__in=scope.teams))
-    return rows.select_related("organization").order_by("organization__name", "name")
+    rows = reach.teams_within(product, scope).filter(_ACTIVE, organization__archived_at=None)
+    return rows.order_by("organization__name", "name")
 
 
 def branches_for(product: Product, scope: Scope) -> list[tuple[Any, list[Any], bool]]:
@@ -131,15 +92,12 @@ def branches_for(product: Product, scope: Scope) -> list[tuple[Any, list[Any], b
 
 def places_for(product: Product, scope: Scope) -> QuerySet[Any]:
     """Return the memberships in a scope that are not archived."""
-    return _rows(product.membership).filter(_ACTIVE).filter(_places_in(scope))
+    return reach.places_within(product, scope)
 
 
 def members_for(product: Product, scope: Scope) -> QuerySet[Any]:
-    """Return the members of `members_of` with a place in a scope, and of their places those."""
-    rows = members_of(product, shown=scope)
-    if scope.everything:
-        return rows
-    return rows.filter(pk__in=places_for(product, scope).values("member"))
+    """Return the members with a place in a scope, and of their places those."""
+    return reach.members_within(product, scope)
 
 
 def organization_for(product: Product, scope: Scope, organization_id: UUID | str) -> Any:
@@ -181,17 +139,15 @@ def place_for(product: Product, scope: Scope, place_id: UUID | str, *, member: U
 
 def named_like(members: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Return those of these members whose name or address has every word of a term, by name."""
-    for word in term.split():
-        members = members.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
-    return members.order_by("user__name", "user__email")
+    return reach.named(members, term, *NAMES).order_by(*NAMES)
 
 
 def members_in(product: Product, node: AbstractOrganization | AbstractTeam) -> QuerySet[Any]:
     """Return the members with a place in an organization or a team, by name."""
     where = {"team" if isinstance(node, AbstractTeam) else "organization": node}
-    places = _active_places(product).filter(**where)
-    members = members_of(product).filter(pk__in=places.values("member"), archived_at=None)
-    return members.order_by("user__name", "user__email")
+    places = _rows(product.membership).filter(_ACTIVE, **where)
+    members = reach.members_showing(product, EVERYTHING)
+    return members.filter(pk__in=places.values("member"), archived_at=None).order_by(*NAMES)
 
 
 def candidates_for(
@@ -205,14 +161,12 @@ def candidates_for(
         {"team": node} if isinstance(node, AbstractTeam) else {"organization": node, "team": None}
     )
     inside = _rows(product.membership).filter(_ACTIVE, **place)
-    named = Q()
-    for word in term.split():
-        named &= Q(user__name__icontains=word) | Q(user__email__icontains=word)
+    rows = reach.members_showing(product, scope).filter(archived_at=None)
+    found = reach.named(rows, term, *NAMES)
     if not scope.everything:
-        own = places_for(product, scope).values("member")
-        named = named & Q(pk__in=own) | Q(user__email__iexact=term.strip())
-    rows = members_of(product, shown=scope).filter(named, archived_at=None)
-    return rows.exclude(pk__in=inside.values("member")).order_by("user__name", "user__email")
+        own = reach.places_within(product, scope).values("member")
+        found = found.filter(pk__in=own) | rows.filter(user__email__iexact=term.strip())
+    return found.exclude(pk__in=inside.values("member")).order_by(*NAMES)
 
 
 def candidate_for(product: Product, scope: Scope, named: str) -> Any:
@@ -223,7 +177,8 @@ def candidate_for(product: Product, scope: Scope, named: str) -> Any:
     """
     if "@" not in named:
         return member_for(product, scope, named)
-    member = members_of(product, shown=scope).filter(user__email__iexact=named.strip()).first()
+    members = reach.members_showing(product, scope)
+    member = members.filter(user__email__iexact=named.strip()).first()
     if member is None:
         raise NotFound("Nobody with this e-mail address has a seat here.")
     return member
@@ -231,11 +186,9 @@ def candidate_for(product: Product, scope: Scope, named: str) -> Any:
 
 def places_of(product: Product, member: AbstractMember, *, scope: Scope = EVERYTHING) -> list[Any]:
     """Return the places a member can act from, the primary one first, `global` last."""
-    return list(
-        _named_places(product)
-        .filter(_places_in(scope), member=member, organization__archived_at=None)
-        .filter(Q(team=None) | Q(team__archived_at=None))
-    )
+    rows = reach.places_within(product, scope).filter(member=member, organization__archived_at=None)
+    rows = rows.filter(Q(team=None) | Q(team__archived_at=None))
+    return list(rows.order_by(*reach.PRIMARY_FIRST))
 
 
 def member_of_user(product: Product, user: User) -> AbstractMember | None:
@@ -284,23 +237,14 @@ def _rows(model: Any) -> QuerySet[Any]:
     return rows
 
 
-def _places_in(scope: Scope) -> Q:
-    if scope.everything:
-        return Q()
-    return Q(organization__in=scope.organizations) | Q(team__in=scope.teams)
-
-
 def _active_places(product: Product) -> QuerySet[Any]:
-    return _rows(product.membership).filter(_ACTIVE, member__archived_at=None)
+    """Return the places in use of members with a seat.
 
-
-def _named_places(product: Product) -> QuerySet[Any]:
-    return (
-        _rows(product.membership)
-        .filter(_ACTIVE)
-        .select_related("organization", "team")
-        .order_by("-is_primary", "organization__is_global", "created_at")
-    )
+    The few archived members are taken out by their own index: joining all members instead would
+    look up 100,000 of them for each organization of a list.
+    """
+    archived = product.member._default_manager.exclude(archived_at=None)
+    return _rows(product.membership).filter(_ACTIVE).exclude(member__in=archived.values("pk"))
 
 
 def _count(rows: QuerySet[Any], parent: str, what: str = "pk") -> Coalesce:

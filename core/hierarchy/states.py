@@ -50,7 +50,10 @@ def nodes_in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
 
 
 def members_in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
-    """Return the members in a state. `present` is all but archived, `all` leaves none out."""
+    """Return the members in a state.
+
+    `present` is all but archived, `unjoined` all who have not come in yet, `all` leaves none out.
+    """
     if state == "all":
         return rows
     if state == "archived":
@@ -61,8 +64,8 @@ def members_in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
     if state == "active":
         return rows.filter(user__is_active=True)
     rows = rows.filter(user__is_active=False)
-    if state == "deactivated":
-        return rows.exclude(_NO_PASSWORD)
+    if state in {"deactivated", "unjoined"}:
+        return rows.exclude(_NO_PASSWORD) if state == "deactivated" else rows.filter(_NO_PASSWORD)
     # From the few open invitations, not from each member: 100,000 of those take seconds.
     invitations = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
     is_open = Q(user__in=invitations.values("user"))

@@ -100,6 +100,14 @@ class RoleAssignment(models.Model):
 
     class Meta:
         verbose_name = _("role")
+        # Who administers a node, among everybody's roles.
+        indexes = (
+            models.Index(
+                fields=("node_id",),
+                condition=models.Q(node_id__isnull=False),
+                name="roles_by_node",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("user", "role", "product", "node_id"),

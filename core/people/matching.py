@@ -8,9 +8,19 @@ from django.db.models import Q, QuerySet
 
 from core.access.scopes import Scope
 from core.hierarchy.product import Product
-from core.hierarchy.selectors import places_for
+from core.hierarchy.reach import named
+from core.hierarchy.selectors import NAMES, places_for
+from core.hierarchy.states import members_in_state
 
-STATES = ("current", "invited", "deactivated", "archived", "all")
+# What the list calls them: it has all who have not come in yet together.
+_STATES = {
+    "current": "present",
+    "invited": "unjoined",
+    "deactivated": "deactivated",
+    "archived": "archived",
+    "all": "all",
+}
+STATES = tuple(_STATES)
 # Beyond that a list says "more than"; counting on would read the whole table.
 MOST_COUNTED = 10_000
 
@@ -23,13 +33,12 @@ def matching(product: Product, scope: Scope, match: Mapping[str, str]) -> QueryS
     rows: QuerySet[Any] = product.member._default_manager.order_by()
     if not scope.everything:
         rows = rows.filter(pk__in=places_for(product, scope).values("member"))
-    # Postgres takes no NUL in text.
-    for word in match.get("q", "").replace("\x00", "").split():
-        rows = rows.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
+    rows = named(rows, match.get("q", ""), *NAMES)
     place = match.get("place", "")
     if place:
         rows = rows.filter(pk__in=_members_at(product, scope, place))
-    return rows.filter(_state(match.get("state") or "current"))
+    state = _STATES.get(match.get("state") or "current")
+    return rows.none() if state is None else members_in_state(rows, state)
 
 
 def page_of(
@@ -61,16 +70,3 @@ def _members_at(product: Product, scope: Scope, place: str) -> QuerySet[Any]:
     except ValueError:
         return places.none().values("member")
     return places.filter(Q(organization=node) | Q(team=node)).values("member")
-
-
-def _state(state: str) -> Q:
-    # Django marks a password that was never set by an exclamation mark.
-    never_joined = Q(user__is_active=False, user__password__startswith="!")  # noqa: S106
-    narrowed: dict[str, Q] = {
-        "current": Q(archived_at=None),
-        "invited": Q(archived_at=None) & never_joined,
-        "deactivated": Q(archived_at=None, user__is_active=False) & ~never_joined,
-        "archived": Q(archived_at__isnull=False),
-        "all": Q(),
-    }
-    return narrowed.get(state, Q(pk__in=()))

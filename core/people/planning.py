@@ -264,7 +264,7 @@ def _address(text: str) -> str:
     try:
         validate_email(text[: _LONGEST_ADDRESS + 1])
     except ValidationError:
-        raise _Mistake(f"{text[:80]} is not an e-mail address.") from None
+        raise _Mistake(f"“{text[:80]}” is not an e-mail address.") from None
     if len(text) > _LONGEST_ADDRESS:
         raise _Mistake(f"The e-mail address is longer than {_LONGEST_ADDRESS} letters.")
     return text

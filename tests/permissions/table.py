@@ -255,7 +255,7 @@ def product(slug: str) -> list[Row]:
         *both(f"{at}/member/<uuid:member_id>/places/<uuid:place_id>/move/", BRANCH_ADMINS),
         *both(f"{at}/member/add/", BRANCH_ADMINS),
         *get(f"{at}/member/<uuid:member_id>/change/", BRANCH_ADMINS),
-        *post(f"{at}/member/<uuid:member_id>/archive/", BRANCH_ADMINS),
+        *both(f"{at}/member/<uuid:member_id>/archive/", BRANCH_ADMINS),
         *post(f"{at}/member/<uuid:member_id>/restore/", BRANCH_ADMINS),
         *post(f"{at}/member/<uuid:member_id>/invite/", BRANCH_ADMINS),
         *post(f"{at}/member/<uuid:member_id>/places/", BRANCH_ADMINS),
@@ -275,7 +275,7 @@ def product(slug: str) -> list[Row]:
             *get(f"{at}/{node}/", who),
             *get(f"{one}/change/", who),
             *both(f"{at}/{node}/add/", who_above),
-            *post(f"{one}/archive/", who_above),
+            *both(f"{one}/archive/", who_above),
             *post(f"{one}/restore/", who_above),
         ]
         about_one = [

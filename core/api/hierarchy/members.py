@@ -16,16 +16,28 @@ from core.api.documents import (
     page_output,
 )
 from core.api.hierarchy import shapes
+from core.api.hierarchy.archiving import STOPS, ArchivedFields, archived
 from core.api.hierarchy.base import HierarchyViewSet, ReasonInput
 from core.api.pagination import page_of
-from core.api.serializers import Input
+from core.api.serializers import Input, PreviewQuery
 from core.hierarchy import reach, states
 from core.hierarchy.administration import require_whole_seat
+from core.hierarchy.archiving import preview_member_archive
 from core.hierarchy.services import members
 from core.identity.services import rename_user
 
+
+class ArchivedMemberOutput(shapes.MemberOutput, ArchivedFields):
+    """A member that was archived, or would be, and what stops with it."""
+
+
 _TAG = "Members"
 _ONE: dict[str, Any] = {"output": shapes.MemberOutput, "example": shapes.MEMBER, "tag": _TAG}
+_ARCHIVED: dict[str, Any] = {
+    **_ONE,
+    "output": ArchivedMemberOutput,
+    "example": {**shapes.MEMBER, "state": "archived", "preview": False, "effects": STOPS},
+}
 _CHANGE: dict[str, Any] = {**_ONE, "parameters": (ETAG, IF_MATCH), "refusals": (404,)}
 
 
@@ -78,7 +90,7 @@ class MemberViewSet(MembersBase):
         "archive": ReasonInput,
         "restore": Input,
     }
-    query_classes = {"list": shapes.MemberQuery}
+    query_classes = {"list": shapes.MemberQuery, "archive": PreviewQuery}
 
     @documented(
         Operation(
@@ -163,18 +175,25 @@ class MemberViewSet(MembersBase):
             "Archive a member",
             body=ReasonInput,
             sent={"reason": "Has left the company."},
-            **_CHANGE,
+            query=PreviewQuery,
+            **{**_CHANGE, **_ARCHIVED},
         ),
         method="POST",
     )
     def archive(self, request: Request, member_id: UUID) -> Response:
         """Take a seat away: keys and tokens of this product stop at once, history stays."""
-        with self.changing(lambda: self.find_member(member_id)) as member:
+        self.find_member(member_id)
+        given = self.input
+        with self.previewing(), self.changing(lambda: self.find_member(member_id)) as member:
             require_whole_seat(self.product, self.scope, member)
-            members.archive_member(
-                product=self.product, member=member, actor=self.actor, **self.input
+            return archived(
+                self,
+                member,
+                preview_member_archive(self.product, member),
+                lambda: members.archive_member(
+                    product=self.product, member=member, actor=self.actor, **given
+                ),
             )
-        return self.one(member)
 
     @documented(Operation("restoreMember", "Restore a member", **_CHANGE), method="POST")
     def restore(self, request: Request, member_id: UUID) -> Response:

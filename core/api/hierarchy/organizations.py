@@ -16,10 +16,12 @@ from core.api.documents import (
     page_example,
     page_output,
 )
+from core.api.hierarchy.archiving import STOPS, ArchivedFields, archived
 from core.api.hierarchy.base import HierarchyViewSet, NameInput, NodeQuery, ReasonInput
 from core.api.pagination import page_of
-from core.api.serializers import Input, StateField
+from core.api.serializers import Input, PreviewQuery, StateField
 from core.hierarchy import reach, states
+from core.hierarchy.archiving import preview_node_archive
 from core.hierarchy.services import nodes
 
 
@@ -34,6 +36,10 @@ class OrganizationOutput(serializers.Serializer[Any]):
     archived_at = serializers.DateTimeField(allow_null=True)
 
 
+class ArchivedOrganizationOutput(OrganizationOutput, ArchivedFields):
+    """An organization that was archived, or would be, and what stops with it."""
+
+
 EXAMPLE = {
     "id": "0198a7c2-5f5e-7cc1-9d53-6f1c2f3a4b5c",
     "name": "Marketing",
@@ -44,6 +50,11 @@ EXAMPLE = {
 }
 _TAG = "Organizations"
 _ONE: dict[str, Any] = {"output": OrganizationOutput, "example": EXAMPLE, "tag": _TAG}
+_ARCHIVED: dict[str, Any] = {
+    **_ONE,
+    "output": ArchivedOrganizationOutput,
+    "example": {**EXAMPLE, "state": "archived", "preview": False, "effects": STOPS},
+}
 
 
 class OrganizationViewSet(HierarchyViewSet):
@@ -56,7 +67,7 @@ class OrganizationViewSet(HierarchyViewSet):
         "archive": ReasonInput,
         "restore": Input,
     }
-    query_classes = {"list": NodeQuery}
+    query_classes = {"list": NodeQuery, "archive": PreviewQuery}
     verbs_of_actions = dict.fromkeys(("create", "archive", "restore"), "manage_organizations")
 
     @documented(
@@ -135,15 +146,24 @@ class OrganizationViewSet(HierarchyViewSet):
             sent={"reason": "Merged into Sales."},
             parameters=(ETAG, IF_MATCH),
             refusals=(404,),
-            **_ONE,
+            query=PreviewQuery,
+            **_ARCHIVED,
         ),
         method="POST",
     )
     def archive(self, request: Request, organization_id: UUID) -> Response:
         """Archive an organization that has no teams and no members any more."""
-        with self.changing(lambda: self._find(organization_id)) as node:
-            nodes.archive_node(product=self.product, node=node, actor=self.actor, **self.input)
-        return self.one(node)
+        self._find(organization_id)
+        given = self.input
+        with self.previewing(), self.changing(lambda: self._find(organization_id)) as node:
+            return archived(
+                self,
+                node,
+                preview_node_archive(self.product, node),
+                lambda: nodes.archive_node(
+                    product=self.product, node=node, actor=self.actor, **given
+                ),
+            )
 
     @documented(
         Operation(

@@ -16,6 +16,7 @@ from core.api.documents import (
     page_example,
     page_output,
 )
+from core.api.hierarchy.archiving import STOPS, ArchivedFields, archived
 from core.api.hierarchy.base import (
     HierarchyViewSet,
     NamedOutput,
@@ -28,6 +29,7 @@ from core.api.pagination import page_of
 from core.api.serializers import Input, PreviewQuery, StateField
 from core.hierarchy import reach, states
 from core.hierarchy.administration import require_above
+from core.hierarchy.archiving import preview_node_archive
 from core.hierarchy.moves import preview_team_move
 from core.hierarchy.services import nodes
 from core.hierarchy.services.moving import move_team
@@ -70,6 +72,10 @@ class MovedTeamOutput(serializers.Serializer[Any]):
     team = TeamOutput()
 
 
+class ArchivedTeamOutput(TeamOutput, ArchivedFields):
+    """A team that was archived, or would be, and what stops with it."""
+
+
 _ORGANIZATION = {"id": "0198a7c2-5f5e-7cc1-9d53-6f1c2f3a4b5c", "name": "Marketing"}
 EXAMPLE = {
     "id": "0198a7c3-1b2c-7d3e-8f40-516273849506",
@@ -81,6 +87,11 @@ EXAMPLE = {
 }
 _TAG = "Teams"
 _ONE: dict[str, Any] = {"output": TeamOutput, "example": EXAMPLE, "tag": _TAG}
+_ARCHIVED: dict[str, Any] = {
+    **_ONE,
+    "output": ArchivedTeamOutput,
+    "example": {**EXAMPLE, "state": "archived", "preview": False, "effects": STOPS},
+}
 _CHANGE: dict[str, Any] = {**_ONE, "parameters": (ETAG, IF_MATCH), "refusals": (404,)}
 
 
@@ -95,7 +106,7 @@ class TeamViewSet(HierarchyViewSet):
         "restore": Input,
         "move": TeamMoveInput,
     }
-    query_classes = {"list": TeamQuery, "move": PreviewQuery}
+    query_classes = {"list": TeamQuery, "move": PreviewQuery, "archive": PreviewQuery}
     verbs_of_actions = dict.fromkeys(("create", "archive", "restore", "move"), "manage_teams")
 
     @documented(
@@ -171,16 +182,25 @@ class TeamViewSet(HierarchyViewSet):
             "Archive a team",
             body=ReasonInput,
             sent={"reason": "The project has ended."},
-            **_CHANGE,
+            query=PreviewQuery,
+            **{**_CHANGE, **_ARCHIVED},
         ),
         method="POST",
     )
     def archive(self, request: Request, team_id: UUID) -> Response:
         """Archive a team that has no members any more."""
-        with self.changing(lambda: self._find(team_id)) as team:
+        self._find(team_id)
+        given = self.input
+        with self.previewing(), self.changing(lambda: self._find(team_id)) as team:
             require_above(self.scope, team)
-            nodes.archive_node(product=self.product, node=team, actor=self.actor, **self.input)
-        return self.one(team)
+            return archived(
+                self,
+                team,
+                preview_node_archive(self.product, team),
+                lambda: nodes.archive_node(
+                    product=self.product, node=team, actor=self.actor, **given
+                ),
+            )
 
     @documented(Operation("restoreTeam", "Restore a team", **_CHANGE), method="POST")
     def restore(self, request: Request, team_id: UUID) -> Response:

@@ -1,28 +1,29 @@
 """The pages of members: add one, and one's places, invitation, use and history."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext as _, gettext_lazy, ngettext
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.scopes import Scope, scope_of
-from core.credits.selectors import open_calls_of
 from core.hierarchy import selectors
 from core.hierarchy.administration import has_whole_seat, nodes_in, require_whole_seat
-from core.hierarchy.keys import working_keys_of
+from core.hierarchy.archiving import preview_member_archive
 from core.hierarchy.product import Product
 from core.hierarchy.services import members
+from core.hierarchy.states import member_state
 from core.identity.models import Invitation, Role, RoleAssignment
 from core.identity.services import invite_user, revoke_invitation
 from core.kit.clock import now
 from core.kit.problems import Conflict
 from core.ui.audit import shown_entries
 from core.ui.hierarchy import places
+from core.ui.hierarchy.archiving import archive_page
 from core.ui.hierarchy.forms import InviteForm, ReasonForm
 from core.ui.invitations import send_link, shows_links
 from core.ui.middleware import actor_of
@@ -48,12 +49,14 @@ class State:
     icon: str
 
 
-_ACTIVE = State("active", gettext_lazy("Active"), "success", "check")
-_INVITED = State("invited", gettext_lazy("Invited"), "info", "mail")
-_EXPIRED = State("expired", gettext_lazy("Invitation expired"), "warning", "schedule")
+_STATES = {
+    "active": State("active", gettext_lazy("Active"), "success", "check"),
+    "invited": State("invited", gettext_lazy("Invited"), "info", "mail"),
+    "expired": State("expired", gettext_lazy("Invitation expired"), "warning", "schedule"),
+    "deactivated": State("deactivated", gettext_lazy("Deactivated"), "danger", "block"),
+    "archived": State("archived", gettext_lazy("Archived"), "", "inventory_2"),
+}
 _UNINVITED = State("uninvited", gettext_lazy("Not invited yet"), "warning", "mail_off")
-_DEACTIVATED = State("deactivated", gettext_lazy("Deactivated"), "danger", "block")
-_ARCHIVED = State("archived", gettext_lazy("Archived"), "", "inventory_2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +68,17 @@ class MemberRow:
     state: State
 
 
-def state_of(member: Any, *, at: datetime) -> State:
-    """Return how far a member of `members_of` is in."""
-    user = member.user
-    if member.is_archived:
-        return _ARCHIVED
-    if user.is_active:
-        return _ACTIVE
-    if user.has_joined:
-        return _DEACTIVATED
-    until = member.invited_until
-    if until is None:
+def state_of(member: Any) -> State:
+    """Return how far a member of `members_for` is in."""
+    name = member_state(member)
+    if name == "expired" and member.invited_until is None:
         return _UNINVITED
-    return _INVITED if until > at else _EXPIRED
+    return _STATES[name]
 
 
-def row_of(member: Any, href: str, *, at: datetime) -> MemberRow:
+def row_of(member: Any, href: str) -> MemberRow:
     """Return a member as a row."""
-    return MemberRow(member, href, state_of(member, at=at))
+    return MemberRow(member, href, state_of(member))
 
 
 def page_of_member(product: Product, member: Any) -> str:
@@ -175,8 +171,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901, PLR0915  one shor
             title=str(member),
             crumbs=crumbs,
             member=member,
-            state=state_of(member, at=now()),
-            archive=ReasonForm(prefix="archive"),
+            state=state_of(member),
             is_account_admin=RoleAssignment.objects.filter(
                 user=member.user, role=Role.ACCOUNT_ADMIN
             ).exists(),
@@ -187,7 +182,6 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901, PLR0915  one shor
             last_calls=usage.recent_calls(product.slug, own, limit=5, member_id=member.pk),
             entries=entries,
             is_whole=is_whole,
-            stops=_stops(product, member),
             **places.places_context(request, product, member),
             **more,
         )
@@ -211,9 +205,20 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901, PLR0915  one shor
             revoke_invitation(invitation=_open_invitation(member), actor=actor_of(request))
         return HttpResponseRedirect(page_of_member(product, member))
 
-    @page(permission=manage, methods=("POST",))
+    @page(permission=manage, methods=("GET", "POST"))
     def archive(request: HttpRequest, member_id: UUID) -> HttpResponse:
         member = named_whole(request, member_id)
+        home = page_of_member(product, member)
+        if request.method == "GET" and member.is_archived:
+            return HttpResponseRedirect(home)
+        if request.method == "GET":
+            return archive_page(
+                request,
+                preview_member_archive(product, member),
+                title=_("Take the seat of %s away") % member,
+                label=_("Take the seat away"),
+                crumbs=(*crumbs, (str(member), home)),
+            )
         form = ReasonForm(request.POST, prefix="archive")
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
         with problems_as_messages(request, done=_("%s has no seat any more.") % member):
@@ -247,25 +252,6 @@ def _open_invitation(member: Any) -> Invitation:
     if found is None:
         raise Conflict(_("No invitation of %s is open.") % member)
     return found
-
-
-def _stops(product: Product, member: Any) -> list[str]:
-    """Return what ends when a seat is taken away, as sentences."""
-    places = member.memberships.filter(archived_at=None)
-    keys = working_keys_of(product, places)
-    running = open_calls_of(places.values("wallet")).calls
-    found = [
-        ngettext("%d place is left empty.", "%d places are left empty.", count) % count
-        if (count := len(member.places))
-        else "",
-        ngettext("%d virtual key stops working.", "%d virtual keys stop working.", keys) % keys
-        if keys
-        else "",
-        ngettext("%d running call is stopped.", "%d running calls are stopped.", running) % running
-        if running
-        else "",
-    ]
-    return [sentence for sentence in found if sentence]
 
 
 def _not_kept(response: HttpResponse) -> HttpResponse:

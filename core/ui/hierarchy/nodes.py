@@ -15,10 +15,11 @@ from core.access.scopes import Scope, scope_of
 from core.credits.selectors import balances_of
 from core.hierarchy import selectors
 from core.hierarchy.administration import administrators_of, has_above, require_above
+from core.hierarchy.archiving import preview_node_archive
 from core.hierarchy.product import Product
 from core.hierarchy.services import memberships, nodes
-from core.kit.clock import now
 from core.ui.forms import CockpitForm
+from core.ui.hierarchy.archiving import archive_page
 from core.ui.hierarchy.forms import OrganizationForm, ReasonForm, RenameForm, TeamForm
 from core.ui.hierarchy.members import page_of_member, row_of
 from core.ui.middleware import actor_of
@@ -82,7 +83,6 @@ def urls(  # noqa: C901, PLR0915  one short view a route
             can_add_team=can_manage and may(request.user, f"{product.slug}.manage_teams"),
             administrators=_administrators(product, node),
             rename=rename,
-            archive=ReasonForm(prefix="archive"),
             **inside(product, node, scope(request)),
             **_money(node),
         )
@@ -138,9 +138,25 @@ def urls(  # noqa: C901, PLR0915  one short view a route
             return show_node(request, named(request, node_id), form)
         return HttpResponseRedirect(home(node))
 
-    @page(permission=manage_above, methods=("POST",))
+    def ask_to_archive(request: HttpRequest, node: Any) -> HttpResponse:
+        if node.is_archived or getattr(node, "is_global", False):
+            return HttpResponseRedirect(home(node))
+        lists = _paths(product, prefix, node)
+        return archive_page(
+            request,
+            preview_node_archive(product, node),
+            title=_("Archive %s") % node,
+            label=_("Archive"),
+            crumbs=((plural, reverse(f"admin:{prefix}_changelist")), (node.name, home(node))),
+            teams=lists["teams"],
+            members=lists["members"],
+        )
+
+    @page(permission=manage_above, methods=("GET", "POST"))
     def archive(request: HttpRequest, node_id: UUID) -> HttpResponse:
         node = named_below(request, node_id)
+        if request.method == "GET":
+            return ask_to_archive(request, node)
         form = ReasonForm(request.POST, prefix="archive")
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
         with problems_as_messages(request, done=_("%s is archived.") % node):
@@ -243,8 +259,7 @@ def _administrators(product: Product, node: Any) -> list[tuple[Any, str]]:
 
 
 def _people(product: Product, rows: Any) -> dict[str, Any]:
-    moment = now()
-    people = [row_of(member, page_of_member(product, member), at=moment) for member in rows[:SHOWN]]
+    people = [row_of(member, page_of_member(product, member)) for member in rows[:SHOWN]]
     return {"people": people, "shown": SHOWN}
 
 

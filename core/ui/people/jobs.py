@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.scopes import scope_of
 from core.hierarchy.product import Product
@@ -71,8 +71,8 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
             is_at_work=job.is_at_work,
             home=address(job),
             counts=[
-                (kind.value, kind.label, job.counted.get(kind.value, 0), _TONES[kind])
-                for kind in RowOutcome
+                (kind.value, label, job.counted.get(kind.value, 0))
+                for kind, label in _COUNTED.items()
             ],
             to_do=sum(job.counted.get(each, 0) for each in (RowOutcome.NEW, RowOutcome.CHANGED)),
             outcome=outcome,
@@ -91,7 +91,11 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901  one short view a 
     @page(permission=manage, methods=("POST",))
     def drop(request: HttpRequest, job_id: UUID) -> HttpResponse:
         job = named(request, job_id)
-        with problems_as_messages(request, done=_("Stopped. What was done stays done.")):
+        is_untouched = job.state in {JobState.DRAFT, JobState.CHECKING, JobState.READY}
+        stopped = _("Stopped. What was done stays done.")
+        with problems_as_messages(
+            request, done=_("Discarded. Nothing was changed.") if is_untouched else stopped
+        ):
             jobs.drop_job(job=job)
         return HttpResponseRedirect(reverse(f"admin:{prefix}_jobs"))
 
@@ -125,11 +129,11 @@ def _asked(request: HttpRequest) -> tuple[str, int]:
     return outcome if outcome in RowOutcome.values else "", number
 
 
-_TONES = {
-    RowOutcome.NEW: "success",
-    RowOutcome.CHANGED: "info",
-    RowOutcome.UNCHANGED: "",
-    RowOutcome.ERROR: "danger",
+_COUNTED = {
+    RowOutcome.NEW: gettext_lazy("New"),
+    RowOutcome.CHANGED: gettext_lazy("Changed"),
+    RowOutcome.UNCHANGED: gettext_lazy("Unchanged"),
+    RowOutcome.ERROR: gettext_lazy("Errors"),
 }
 
 

@@ -45,13 +45,12 @@ def urls(product: Product) -> list[URLPattern]:
             member.pk: member for member in members_for(product, scope(request)).filter(pk__in=ids)
         }
         count = count_up_to(rows)
-        moment = now()
         return render_page(
             request,
             "cockpit/people/members.html",
             title=_("Members"),
             fragment="rows",
-            members=[_row(product, found[pk], at=moment) for pk in ids if pk in found],
+            members=[_row(product, found[pk]) for pk in ids if pk in found],
             match=match,
             states=states(),
             further=further,
@@ -95,12 +94,12 @@ def urls(product: Product) -> list[URLPattern]:
     ]
 
 
-def _row(product: Product, member: Any, *, at: Any) -> dict[str, Any]:
+def _row(product: Product, member: Any) -> dict[str, Any]:
     places = [place for place in member.places if not place.organization.is_global]
     return {
         "member": member,
         "href": page_of_member(product, member),
-        "state": state_of(member, at=at),
+        "state": state_of(member),
         "places": places[:SHOWN_PLACES],
         "more": places[SHOWN_PLACES:],
     }

@@ -46,7 +46,7 @@ def reference(request: HttpRequest, name: str) -> HttpResponse:
         "reference/api.html",
         title=_("API reference"),
         reference=shown,
-        names=openapi.names(),
+        documents=[(each, _label(each)) for each in openapi.names()],
         base_url=request.build_absolute_uri("/").rstrip("/"),
     )
 
@@ -84,6 +84,12 @@ def problem(request: HttpRequest, code: str) -> HttpResponse:
     if kind is None:
         raise Http404(_("There is no problem of this name."))
     return render(request, "reference/problem.html", {"problem": _shown(kind)})
+
+
+def _label(name: str) -> str:
+    """Return what a document is called beside the others: `Copilot v1`, of `copilot-v1`."""
+    api, _separator, version = name.rpartition("-")
+    return f"{api.capitalize()} {version}"
 
 
 def _shown(kind: type[Problem]) -> dict[str, object]:

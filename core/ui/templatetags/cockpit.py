@@ -1,18 +1,21 @@
 """Numbers and times as people read them."""
 
+import re
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
 from core.kit.clock import now
 from core.kit.money import MICROCREDITS_PER_CREDIT, format_credits
 
 register = template.Library()
+
+_CODE = re.compile(r"`([^`]+)`")
 
 
 @register.filter
@@ -91,6 +94,12 @@ def percent_of(part: int | None, whole: int | None) -> int:
 def at(mapping: dict[Any, Any], key: Any) -> Any:
     """One value of a mapping by a key that is itself a variable."""
     return mapping.get(key)
+
+
+@register.filter
+def in_code(text: str) -> SafeString:
+    """Plain text of an API's document; what stands in backticks there is code."""
+    return mark_safe(_CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S308  escaped before
 
 
 @register.filter

@@ -26,6 +26,10 @@
       if (target) act(target, event);
     });
 
+  // unfold writes the name of a chosen file into a text field beside it. Ours show it themselves,
+  // have no such field, and would raise an error: they count as taken care of.
+  Object.defineProperty(HTMLInputElement.prototype, "hasChangeListener", { value: true });
+
   /* -- HTMX: a form that was refused comes back as the same fragment, with 422 ---------------- */
 
   if (window.htmx) {

@@ -34,6 +34,7 @@
     value.value = option.dataset.value;
     input.value = option.dataset.label;
     input.dataset.chosen = option.dataset.label;
+    input.setCustomValidity("");
     show(picker, false);
     value.dispatchEvent(new Event("change", { bubbles: true }));
     if (picker.hasAttribute("data-picker-submits")) value.form.requestSubmit();
@@ -134,6 +135,22 @@
       return;
     }
     refresh(form);
+  });
+
+  // An act that needs a place says so here, where the selection is still there.
+  document.addEventListener("submit", (event) => {
+    const needed = event.target.matches?.("[data-selects]")
+      && event.target.querySelector("[data-for-act]:not([hidden]) [data-picker]");
+    if (!needed) return;
+    const { value, input } = parts(needed);
+    input.setCustomValidity(value.value ? "" : needed.closest("[data-for-act]").dataset.needs);
+    if (input.reportValidity()) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+
+  document.addEventListener("input", (event) => {
+    if (event.target.matches?.("[data-picker] [role=combobox]")) event.target.setCustomValidity("");
   });
 
   // The browser's back button brings the ticks back before any event.

@@ -145,8 +145,8 @@ def test_counts_are_those_of_what_is_in_use(product: Product, mia: User) -> None
     nodes.archive_node(product=product, node=gone, actor=TESTS)
     members.archive_member(product=product, member=member_of(product, mia), actor=TESTS)
 
-    found = selectors.organizations_of(product).get(pk=organization.pk)
-    team = selectors.teams_of(product).get(pk=team_of(product).pk)
+    found = selectors.organizations_for(product, EVERYTHING).get(pk=organization.pk)
+    team = selectors.teams_for(product, EVERYTHING).get(pk=team_of(product).pk)
 
     assert (found.team_count, found.member_count, found.allocation) == (1, 2, None)
     assert team.member_count == 1

@@ -82,8 +82,8 @@ def test_an_empty_name_takes_none_away() -> None:
     ("cells", "says"),
     [
         ({"email": ""}, "There is no e-mail address."),
-        ({"email": "ada at acme"}, "ada at acme is not an e-mail address."),
-        ({"email": "a@acme.example, b@acme.example"}, "is not an e-mail address."),
+        ({"email": "ada at acme"}, "“ada at acme” is not an e-mail address."),
+        ({"email": "a@acme.example, b@acme.example"}, "” is not an e-mail address."),
         ({"email": f"{'a' * 250}@acme.example"}, "e-mail address"),
         ({"name": "x" * 151}, "The name is longer than 150 letters."),
         ({"organization": "y" * 121}, "is too long for a name"),

@@ -107,6 +107,34 @@ def test_a_team_with_members_is_not_archived_and_the_page_says_why(
     assert team.archived_at is None
 
 
+def test_before_archiving_a_page_says_what_has_to_leave_and_what_stops(
+    ada_client: AccountClient, product: Product
+) -> None:
+    add_teams(product, 1)
+    full, empty = team_of(product), team_of(product, "Squad 0")
+
+    refused = ada_client.get(path_of(product, "team", full.pk, "archive")).content.decode()
+    asked = ada_client.get(path_of(product, "team", empty.pk, "archive")).content.decode()
+
+    full.refresh_from_db()
+    assert "members: move or remove them." in refused
+    assert f"/{product.slug}/member/?place={full.pk}" in refused
+    assert 'name="archive-reason"' not in refused
+    assert "There are no free credits to give back." in asked
+    assert 'name="archive-reason"' in asked
+    assert not full.is_archived
+
+
+def test_who_is_archived_already_is_not_asked_about(
+    ada_client: AccountClient, product: Product
+) -> None:
+    add_teams(product, 1)
+    at = path_of(product, "team", team_of(product, "Squad 0").pk, "archive")
+    ada_client.post(at)
+
+    assert ada_client.get(at).status_code == 302
+
+
 def test_an_empty_team_is_archived_with_a_reason_and_restored(
     ada_client: AccountClient, product: Product
 ) -> None:

@@ -253,7 +253,7 @@ def test_an_import_from_the_file_to_the_report(
     report = read(ada_client.get(f"{home}report.csv"))
 
     assert "Gets a login and a seat, joins Content in Marketing." in checked
-    assert "nobody is not an e-mail address." in checked
+    assert "“nobody” is not an e-mail address." in checked
     assert "Import 1 row" in checked
     assert "The report says what became of each row." in done
     assert [row["outcome"] for row in report] == ["new", "error"]
