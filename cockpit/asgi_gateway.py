@@ -64,6 +64,10 @@ async def open_gateway() -> AsyncIterator[Gateway]:
             await upstream.close()
 
 
-GATEWAY_SETTINGS = GatewaySettings(allows_origin=allows_origin)
+GATEWAY_SETTINGS = GatewaySettings(
+    allows_origin=allows_origin,
+    processes=env.number("COCKPIT_GATEWAY_PROCESSES", 1, low=1, high=10_000),
+    proxies=env.number("COCKPIT_TRUSTED_PROXIES", 0, low=0, high=10),
+)
 
 app = build_app(open_gateway, settings=GATEWAY_SETTINGS)

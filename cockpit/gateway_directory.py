@@ -132,6 +132,8 @@ class PostgresDirectory:
 
     def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID:
         """Keep a refused call, and return the id by which an admin can look it up."""
+        assert principal.user_id is not None
+        assert principal.member_id is not None
         with in_account(principal.account):
             return keep_refusal(
                 caller=RefusedCaller(

@@ -194,8 +194,8 @@ def _keys(request: HttpRequest, term: str) -> list[Result]:
         Result(
             _("Virtual keys"),
             key.name,
-            f"ck_…{key.last_four} · {key.membership.member}",
-            "/console/keys/",
+            f"ck_…{key.last_four} · {key.owner}",
+            f"/console/keys/{key.pk}/",
             "key",
         )
         for key in rows[:RESULTS_OF_A_KIND]

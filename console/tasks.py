@@ -1,6 +1,6 @@
 """Jobs of Console."""
 
-from console.services import keys
+from console.services import key_warnings
 from core.tenancy.jobs import account_job, fan_out, platform_job
 
 
@@ -13,4 +13,4 @@ def warn_all() -> int:
 @account_job(name="console.warn_of_expiring_keys")
 def warn_of_expiring_keys() -> int:
     """Tell developers of keys that expire within a week."""
-    return keys.warn_of_expiring_keys()
+    return key_warnings.warn_of_expiring_keys()

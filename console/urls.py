@@ -1,6 +1,6 @@
 """Routes of Console's pages."""
 
-from console.pages import keys, start
+from console.pages import key, keys, start
 from console.pages.first_steps import key_step
 from console.product import PRODUCT
 from core.ui.product.urls import product_urls
@@ -16,5 +16,6 @@ urlpatterns = [
         connect_step=key_step,
     ),
     *keys.urls(),
+    *key.urls(),
     *start.urls(),
 ]

@@ -11,9 +11,9 @@ from console.pages.keys import user_of
 from console.pages.snippets import NO_KEY, snippets
 from console.product import PRODUCT
 from console.selectors import keys as selectors
+from console.selectors.llms import llms_on
 from console.services import keys as services
 from core.access.scopes import EVERYTHING
-from core.access.selectors import active_llm_ids
 from core.credits.selectors import payers_of
 from core.hierarchy.selectors import member_of_user, places_of
 from core.kit.problems import NotAllowed
@@ -22,7 +22,6 @@ from core.ui.once import is_first_time, new_nonce, sent_before, shown_once
 from core.ui.pages import is_partial, page, render_page
 from core.usage import selectors as usage
 from tenants.models import Llm
-from tenants.selectors import offered_llms
 
 DAYS = 30
 _TEMPLATE = "console/start.html"
@@ -122,11 +121,7 @@ def _calls(member: Any, *, after: str) -> dict[str, Any]:
 
 def _chat_llms(request: HttpRequest) -> list[Llm]:
     """Return the LLMs that answer a chat and are on."""
-    account = request.account  # type: ignore[attr-defined]
-    on = active_llm_ids(PRODUCT.slug)
-    return [
-        llm for llm in offered_llms(account.pk, PRODUCT.slug) if llm.kind == "chat" and llm.pk in on
-    ]
+    return llms_on(request.account.pk, kinds=("chat",))  # type: ignore[attr-defined]
 
 
 def _chosen(places: list[Any], asked: str) -> Any:

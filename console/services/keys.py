@@ -1,6 +1,7 @@
-"""Every write of virtual keys: create, rename, revoke.
+"""Every write of virtual keys: create, change, rotate, revoke.
 
-Anybody with a seat in Console manages their own keys; who may `manage_keys` also those of others.
+Anybody with a seat in Console manages their own keys; who may `manage_keys` also those of others
+and the service keys of teams, as far as their scope reaches.
 """
 
 from dataclasses import dataclass
@@ -11,51 +12,58 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext
 
 from console.errors import KeyRevoked
-from console.models import Membership, VirtualKey
+from console.models import Membership, Team, VirtualKey
 from console.product import PRODUCT
+from console.selectors.budgets import caps_of_key
 from console.selectors.keys import MANAGE_ALL
+from console.services.key_settings import (
+    NO_LIMITS,
+    Budget,
+    Limits,
+    as_fields,
+    checked_expiry,
+    checked_limits,
+    checked_name,
+    checked_tags,
+    invalid,
+    limits_of,
+)
 from core.access.errors import FeatureOff
 from core.access.permissions import may
 from core.access.selectors import access_of
 from core.access.words import change_in_words, reason_in_words, who_can_help
 from core.audit import verbs
 from core.audit.services import Actor, record
+from core.credits.services.capping import remove_cap, set_cap
 from core.hierarchy.errors import IsArchived
 from core.hierarchy.policies import path_of
 from core.kit.clock import now
-from core.kit.problems import InvalidInput
+from core.kit.money import format_credits
 from core.kit.secrets import keyed_hash, random_token
-from core.notifications import kinds
-from core.notifications.services import notify
 from core.tenancy.context import Account
 from core.tenancy.policy import bump_policy
 from tenants.selectors import withheld_features
 
 KEY_PREFIX = "ck"
 _PERSONAL_KEYS = "personal_keys"
+# Longer, and the token before would hardly be one that is on its way out.
+LONGEST_OVERLAP = timedelta(days=30)
 
 KEY_CREATED = verbs.register(
     "key.created", "{actor} created the key {target} for {after[member]}", icon="key"
 )
+KEY_CHANGED = verbs.register("key.changed", "{actor} changed the key {target}", icon="edit")
 KEY_RENAMED = verbs.register(
     "key.renamed", "{actor} renamed the key {before[name]} to {after[name]}", icon="edit"
 )
+KEY_ROTATED = verbs.register(
+    "key.rotated", "{actor} rotated the key {target} of {before[member]}", icon="autorenew"
+)
 KEY_REVOKED = verbs.register(
     "key.revoked", "{actor} revoked the key {target} of {before[member]}", icon="key_off"
-)
-
-# Enough time to put a new key wherever the old one is used.
-WARNED_DAYS = 7
-KEY_EXPIRES = kinds.register(
-    "key.expires",
-    label=_("One of your virtual keys is about to expire"),
-    sentence=_("Your key {key} expires on {day}. Create a new one in time."),
-    icon="key",
-    tone="warn",
-    by_mail=True,
 )
 
 
@@ -74,36 +82,50 @@ class NewKey:
 def create_key(
     *,
     account: Account,
-    membership: Membership,
+    membership: Membership | None = None,
+    team: Team | None = None,
     name: str,
     expires_at: datetime | None = None,
+    tags: tuple[str, ...] = (),
+    limits: Limits = NO_LIMITS,
     actor: Actor,
 ) -> NewKey:
-    """Make a virtual key that acts from a membership and is paid from its wallet.
+    """Make a virtual key that acts from a membership, or from a team, and is paid from its wallet.
 
     Raises:
-        InvalidInput: the name is empty or too long, or the expiry is in the past.
-        IsArchived: the membership or its member is archived.
+        InvalidInput: the name, the expiry, a tag or a limit cannot be.
+        IsArchived: the membership, its member or the team is archived.
         FeatureOff: it is for the actor's own calls, and personal keys are off for them.
     """
+    assert (membership is None) != (team is None), "A key has one owner."
+    if membership is not None:
+        _need_active_member(account, membership, actor)
+    elif team is not None and team.is_archived:
+        raise IsArchived("Keys belong to active teams. Restore the team first.")
+    limits = checked_limits(limits)
+    token = _new_token(account)
+    key = VirtualKey.objects.create(
+        membership=membership,
+        team=team,
+        name=checked_name(name),
+        token_hash=hash_of(token),
+        last_four=token[-4:],
+        created_by=actor.label,
+        expires_at=checked_expiry(expires_at),
+        tags=checked_tags(tags),
+        **as_fields(limits),
+    )
+    after = {"member": key.owner, "place": str(membership or team), "last_four": key.last_four}
+    _set_budget(key, limits.budget, actor)
+    _record(KEY_CREATED, key, actor, after={**after, **_in_words(limits)})
+    return NewKey(key, token)
+
+
+def _need_active_member(account: Account, membership: Membership, actor: Actor) -> None:
     if actor.id == str(membership.member.user_id):
         _need_personal_keys(account, membership)
     if membership.is_archived or membership.member.is_archived:
         raise IsArchived("Keys belong to active members. Restore the member first.")
-    if expires_at is not None and expires_at <= now():
-        raise _invalid("expires_at", "The expiry must be in the future.")
-    token = f"{KEY_PREFIX}_{account.slug}_{random_token(40)}"
-    key = VirtualKey.objects.create(
-        membership=membership,
-        name=_checked_name(name),
-        token_hash=hash_of(token),
-        last_four=token[-4:],
-        created_by=actor.label,
-        expires_at=expires_at,
-    )
-    after = {"member": str(membership.member), "place": str(membership), "last_four": key.last_four}
-    _record(KEY_CREATED, key, actor, after=after)
-    return NewKey(key, token)
 
 
 def _need_personal_keys(account: Account, membership: Membership) -> None:
@@ -129,17 +151,93 @@ def _need_personal_keys(account: Account, membership: Membership) -> None:
 
 
 @transaction.atomic
-def rename_key(*, key: VirtualKey, name: str, actor: Actor) -> VirtualKey:
-    """Change the name that people see.
+def change_key(
+    *,
+    key: VirtualKey,
+    name: str,
+    expires_at: datetime | None,
+    tags: tuple[str, ...],
+    limits: Limits,
+    actor: Actor,
+) -> VirtualKey:
+    """Give a key another name, last day, other tags and limits. They hold from the next call on.
 
     Raises:
-        InvalidInput: the name is empty or too long.
+        InvalidInput: one of them cannot be.
         KeyRevoked: the key is revoked.
     """
     key = _locked(key)
-    before, key.name = key.name, _checked_name(name)
-    key.save(update_fields=("name",))
-    _record(KEY_RENAMED, key, actor, before={"name": before}, after={"name": key.name})
+    before, before_name = _state(key, limits_of(key)), key.name
+    limits = checked_limits(limits)
+    if expires_at != key.expires_at:
+        key.expires_at = checked_expiry(expires_at)
+    key.name, key.tags = checked_name(name), checked_tags(tags)
+    for field, value in as_fields(limits).items():
+        setattr(key, field, value)
+    after = _state(key, limits)
+    changed = {field for field in after if after[field] != before[field]}
+    if not changed:
+        return key
+    key.save()
+    _set_budget(key, limits.budget, actor)
+    if changed == {"name"}:
+        _record(KEY_RENAMED, key, actor, before={"name": before_name}, after={"name": key.name})
+        return key
+    _record(
+        KEY_CHANGED,
+        key,
+        actor,
+        before={field: before[field] for field in changed},
+        after={field: after[field] for field in changed},
+    )
+    bump_policy()
+    return key
+
+
+@transaction.atomic
+def rotate_key(
+    *, account: Account, key: VirtualKey, overlap: timedelta = timedelta(0), actor: Actor
+) -> NewKey:
+    """Give a key a new token. The one before is good for the overlap, and the one before it is not.
+
+    Raises:
+        InvalidInput: the overlap is negative or too long.
+        KeyRevoked: the key is revoked.
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise invalid("overlap", f"Choose an overlap of at most {LONGEST_OVERLAP.days} days.")
+    key = _locked(key)
+    token = _new_token(account)
+    before = {"member": key.owner, "last_four": key.last_four}
+    moment = now()
+    if overlap:
+        key.previous_hash, key.previous_last_four = key.token_hash, key.last_four
+        key.previous_ends_at, key.previous_used_at = moment + overlap, key.last_used_at
+    else:
+        _forget_previous(key)
+    key.token_hash, key.last_four, key.rotated_at = hash_of(token), token[-4:], moment
+    key.save()
+    after = {"last_four": key.last_four, "both_until": key.previous_ends_at}
+    _record(KEY_ROTATED, key, actor, before=before, after=after)
+    bump_policy()
+    return NewKey(key, token)
+
+
+@transaction.atomic
+def end_overlap(*, key: VirtualKey, actor: Actor) -> VirtualKey:
+    """Refuse the token before the last rotation from now on.
+
+    Raises:
+        KeyRevoked: the key is revoked.
+    """
+    key = _locked(key)
+    if key.previous_hash is None:
+        return key
+    before = {"previous_last_four": key.previous_last_four}
+    _forget_previous(key)
+    key.save()
+    _record(KEY_CHANGED, key, actor, before=before, after={"previous_last_four": None})
+    bump_policy()
     return key
 
 
@@ -153,43 +251,17 @@ def revoke_key(*, key: VirtualKey, reason: str = "", actor: Actor) -> VirtualKey
     key = _locked(key)
     key.revoked_at = now()
     key.save(update_fields=("revoked_at",))
-    before = {"member": str(key.membership.member)}
-    _record(KEY_REVOKED, key, actor, before=before, reason=reason)
+    _record(KEY_REVOKED, key, actor, before={"member": key.owner}, reason=reason)
     bump_policy()
     return key
 
 
-def note_key_use(*, key_id: UUID) -> None:
+def note_key_use(*, key_id: UUID, is_previous: bool = False) -> None:
     """Remember that a key was just used, at most once a minute. Not an act of anybody's."""
     moment = now()
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - timedelta(minutes=1))
-    VirtualKey.objects.filter(stale, pk=key_id).update(last_used_at=moment)
-
-
-def warn_of_expiring_keys() -> int:
-    """Tell the owners of keys that expire within a week, once for each; return how many."""
-    moment = now()
-    keys = VirtualKey.objects.filter(
-        revoked_at=None,
-        expires_at__gt=moment,
-        expires_at__lte=moment + timedelta(days=WARNED_DAYS),
-        membership__archived_at=None,
-        membership__member__archived_at=None,
-    )
-    told = 0
-    for key in keys.select_related("membership__member__user"):
-        assert key.expires_at is not None
-        told += len(
-            notify(
-                users=[key.membership.member.user],
-                kind=KEY_EXPIRES,
-                params={"key": key.name, "day": f"{key.expires_at:%d %B %Y}"},
-                link="/console/keys/",
-                product="console",
-                dedup_key=f"key-expires:{key.pk}:{key.expires_at:%Y-%m-%d}",
-            )
-        )
-    return told
+    field = "previous_used_at" if is_previous else "last_used_at"
+    stale = Q(**{field: None}) | Q(**{f"{field}__lt": moment - timedelta(minutes=1)})
+    VirtualKey.objects.filter(stale, pk=key_id).update(**{field: moment})
 
 
 def hash_of(token: str) -> str:
@@ -197,27 +269,66 @@ def hash_of(token: str) -> str:
     return keyed_hash(token, pepper=settings.TOKEN_PEPPER)
 
 
+def _new_token(account: Account) -> str:
+    return f"{KEY_PREFIX}_{account.slug}_{random_token(40)}"
+
+
+def _forget_previous(key: VirtualKey) -> None:
+    key.previous_hash = key.previous_ends_at = key.previous_used_at = None
+    key.previous_last_four = ""
+
+
 def _locked(key: VirtualKey) -> VirtualKey:
-    rows = VirtualKey.objects.select_for_update(of=("self",)).select_related("membership__member")
+    rows = VirtualKey.objects.select_for_update(of=("self",)).select_related(
+        "membership__member__user",
+        "membership__team",
+        "membership__organization",
+        "team__organization",
+    )
     key = rows.get(pk=key.pk)
     if key.revoked_at is not None:
         raise KeyRevoked(f"{key} was revoked. Create a new key.")
     return key
 
 
-def _checked_name(name: str) -> str:
-    name = " ".join(name.split())
-    if not name or len(name) > 120 or not name.isprintable():
-        raise _invalid("name", "Enter a name of 1 to 120 characters.")
-    return name
+def _set_budget(key: VirtualKey, budget: Budget | None, actor: Actor) -> None:
+    """Let the key's cap be what the budget says, and no other."""
+    book, caps = caps_of_key(key.pk)
+    about: dict[str, Any] = {"actor": actor, "label": key.name, "nodes": _nodes(key)}
+    for cap in caps:
+        if budget is None or cap.window != budget.window:
+            remove_cap(cap=cap, **about)
+    if budget is not None:
+        set_cap(book=book, subject=key.pk, window=budget.window, amount=budget.amount, **about)
 
 
-def _invalid(field: str, detail: str) -> InvalidInput:
-    return InvalidInput(detail, errors=[{"pointer": f"/{field}", "code": field, "detail": detail}])
+def _state(key: VirtualKey, limits: Limits) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "tags": list(key.tags),
+        "expires_at": key.expires_at,
+        **_in_words(limits, with_none=True),
+    }
+
+
+def _in_words(limits: Limits, *, with_none: bool = False) -> dict[str, Any]:
+    """Return limits as an audit entry keeps them."""
+    budget = limits.budget
+    found = {
+        **as_fields(limits),
+        "budget": None if budget is None else f"{format_credits(budget.amount)} a {budget.window}",
+    }
+    return {name: value for name, value in found.items() if with_none or value is not None}
+
+
+def _nodes(key: VirtualKey) -> tuple[UUID, ...]:
+    place = key.membership
+    if place is not None:
+        return (place.team_id or place.organization_id,)
+    assert key.team_id is not None
+    return (key.team_id,)
 
 
 def _record(verb: str, key: VirtualKey, actor: Actor, **values: Any) -> None:
     target = ("key", key.pk, key.name)
-    place = key.membership
-    nodes = (place.team_id or place.organization_id,)
-    record(actor=actor, verb=verb, target=target, product="console", nodes=nodes, **values)
+    record(actor=actor, verb=verb, target=target, product="console", nodes=_nodes(key), **values)

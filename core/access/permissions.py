@@ -50,7 +50,7 @@ _TEAM_ADMIN = (
     "use",
 )
 _ORGANIZATION_ADMIN = (*_TEAM_ADMIN, "view_organizations", "manage_teams")
-_KEYS = ("manage_keys", "own_keys")
+_KEYS = ("manage_keys", "own_keys", "view_keys", "view_logs")
 _MEMBER_OF_A_PRODUCT = ("use",)
 
 
@@ -69,7 +69,9 @@ ROLE_CODENAMES: dict[tuple[Role, str], frozenset[str]] = {
     (Role.TEAM_ADMIN, "copilot"): _of("copilot", _TEAM_ADMIN),
     (Role.TEAM_ADMIN, "console"): _of("console", (*_TEAM_ADMIN, *_KEYS)),
     (Role.MEMBER, "copilot"): _of("copilot", _MEMBER_OF_A_PRODUCT),
-    (Role.MEMBER, "console"): _of("console", (*_MEMBER_OF_A_PRODUCT, "own_keys", "view_llms")),
+    (Role.MEMBER, "console"): _of(
+        "console", (*_MEMBER_OF_A_PRODUCT, "own_keys", "view_keys", "view_logs", "view_llms")
+    ),
 }
 
 PLATFORM_CODENAMES = frozenset(

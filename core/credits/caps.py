@@ -1,5 +1,6 @@
 """Reads of caps: what each admits in the window that runs now."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,8 +28,13 @@ class CapState:
 
 def caps_of(book: Book, subject: UUID) -> list[CapState]:
     """Return the caps of a node or key, with the same windows as reservations count in."""
+    return caps_of_all(book, [subject])
+
+
+def caps_of_all(book: Book, subjects: Iterable[UUID]) -> list[CapState]:
+    """Return the caps of some nodes or keys, the least first."""
     with connection.cursor() as cursor:
-        cursor.execute(_CAPS, [book.pk, subject])
+        cursor.execute(_CAPS, [book.pk, list(subjects)])
         return [CapState(*row) for row in cursor.fetchall()]
 
 
@@ -42,6 +48,6 @@ LEFT JOIN credits_capcounter k ON k.cap_id = c.id AND k.window_start = CASE c."w
     ELSE date_trunc(c."window", clock_timestamp() AT TIME ZONE b.time_zone)
         AT TIME ZONE b.time_zone
     END
-WHERE c.book_id = %s AND c.subject = %s
+WHERE c.book_id = %s AND c.subject = ANY(%s)
 ORDER BY c.amount
 """

@@ -21,6 +21,7 @@ from core.gateway.errors import (
 from core.gateway.ports import AccountSnapshot, Ledger, Llm, Principal
 from core.gateway.pricing import Usage
 from core.gateway.providers import Upstream
+from core.gateway.rates import RateLimiter
 from core.gateway.refusals import Refusals
 from core.gateway.settings import GatewaySettings
 from core.gateway.snapshots import Snapshots
@@ -35,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 # Where a caller sets no limit, a wallet that is nearly empty still gives a short answer.
 SHORTEST_OUTPUT_TOKENS = 256
+# What a call counts in its key's minute until it has ended, where it sets no limit itself.
+ASSUMED_OUTPUT_TOKENS = {"chat": SHORTEST_OUTPUT_TOKENS}
 # A call that failed before it cost anything may be repeated under the same key.
 MOST_ATTEMPTS = 8
 # Postgres may be restarting; a client would rather wait a moment than be refused.
@@ -58,7 +61,9 @@ class Admission:
         upstream: Upstream,
         pool: GuardrailPool,
         settings: GatewaySettings,
+        rates: RateLimiter,
     ) -> None:
+        self._rates = rates
         self._snapshots = snapshots
         self._refusals = refusals
         self._ledger = ledger
@@ -75,6 +80,7 @@ class Admission:
         for _ in range(MOST_LOOKS):
             before = ticket.guardrails if ticket.is_identified else None
             await self.identify(ticket)
+            await self._take_rate(ticket)
             if before != ticket.guardrails:
                 await self._guard(ticket)
             answer = await self._reserve(ticket)
@@ -104,6 +110,19 @@ class Admission:
         if ticket.body.has_remote_images:
             stand_ins = tuple(filter(self._upstream.takes_image_addresses, stand_ins))
         ticket.identify(principal, snapshot, llm, stand_ins)
+
+    async def _take_rate(self, ticket: Ticket) -> None:
+        """Count the call in its key's minute, once, before anything costs time or credits."""
+        principal = ticket.principal
+        if ticket.rate is not None or principal.key_id is None or not principal.limits.has_rates:
+            return
+        tokens = 0
+        if principal.limits.tokens_per_minute is not None:
+            tokens = await self._upstream.count_input(ticket.body)
+            tokens += ticket.body.max_output_tokens or ASSUMED_OUTPUT_TOKENS.get(ticket.llm.kind, 0)
+        ticket.rate = await self._rates.take(principal.key_id, principal.limits, tokens=tokens)
+        if refusal := ticket.rate.refusal():
+            raise refusal
 
     async def check_again(self, ticket: Ticket) -> None:
         """Find out whether a call that runs still may, now that rights have moved.

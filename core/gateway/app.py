@@ -26,6 +26,7 @@ from core.gateway.http import (
     problem_response,
     read_body,
 )
+from core.gateway.limits import client_address
 from core.gateway.relay import Relay
 from core.gateway.settings import GatewaySettings
 from core.gateway.snapshots import Credential
@@ -132,7 +133,13 @@ async def _metrics(_: Request) -> Response:
 
 def _credential(request: Request) -> Credential:
     team = header_of(request.headers, "x-cockpit-team")
-    return Credential(bearer_of(request.headers), team or None)
+    settings: GatewaySettings = request.app.state.gateway.settings
+    address = client_address(
+        request.client.host if request.client else "",
+        ",".join(request.headers.getlist("x-forwarded-for")),
+        proxies=settings.proxies,
+    )
+    return Credential(bearer_of(request.headers), team or None, address)
 
 
 def _agent_id(request: Request) -> UUID | None:

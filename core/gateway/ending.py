@@ -12,6 +12,7 @@ from core.gateway.errors import DeadlineExceeded, GuardrailBlocked, UpstreamTime
 from core.gateway.metering import Meter
 from core.gateway.ports import Ledger
 from core.gateway.pricing import Usage
+from core.gateway.rates import RateLimiter
 from core.gateway.settings import GatewaySettings
 from core.gateway.settling import Settler
 from core.gateway.ticket import Ticket, context_of
@@ -53,14 +54,24 @@ class Progress:
 class Ender:
     """Ends calls, and says so to operators."""
 
-    def __init__(self, *, ledger: Ledger, settler: Settler, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        settler: Settler,
+        settings: GatewaySettings,
+        rates: RateLimiter,
+    ) -> None:
         self._ledger = ledger
+        self._rates = rates
         self._settler = settler
         self._settings = settings
 
     async def end(self, progress: Progress, problem: Problem | None) -> SettleAnswer | None:
         """End a call; `problem` is why it ended early. None: nothing is charged, or not yet."""
         answer = await self._end(progress, problem)
+        if (rate := progress.ticket.rate) is not None and rate.taken.is_taken:
+            self._rates.correct(rate, _tokens_of(progress, problem))
         _report(progress, problem, answer)
         return answer
 
@@ -137,6 +148,14 @@ def settlement(progress: Progress, problem: Problem | None) -> SettleRequest:
         status_code=_status(progress, problem),
         error_code="" if problem is None else problem.code,
     )
+
+
+def _tokens_of(progress: Progress, problem: Problem | None) -> int:
+    """Return what a call has used of its key's tokens."""
+    if not progress.is_dispatched or _is_free(progress, problem):
+        return 0
+    usage = progress.meter.usage()
+    return usage.input_tokens + usage.output_tokens
 
 
 def _is_free(progress: Progress, problem: Problem | None) -> bool:

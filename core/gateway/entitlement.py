@@ -32,7 +32,10 @@ def usable_llms(snapshot: AccountSnapshot, principal: Principal) -> list[Llm]:
     return [
         llm
         for _, llm in sorted(llms.items())
-        if llm.id in usable and llm.price is not None and (llm.kind != "image" or has_images)
+        if llm.id in usable
+        and principal.limits.has_llm(llm.name)
+        and llm.price is not None
+        and (llm.kind != "image" or has_images)
     ]
 
 
@@ -41,8 +44,8 @@ def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
 
     Raises:
         LlmNotFound: no LLM of the account has this name.
-        LlmNotAllowed: a policy on the caller's path keeps it away, or it is on for the account's
-            other product only.
+        LlmNotAllowed: a policy on the caller's path or the key itself keeps it away, or it is on
+            for the account's other product only.
         FeatureOff: it makes images, and image generation is off for the caller.
         PriceUnknown: it has no price.
         InvalidBody: it is of another kind than the path.
@@ -53,6 +56,12 @@ def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
     access = _access(snapshot, principal)
     if llm.id not in access.llms(principal.path):
         raise _kept_away(llm, access.why_llm(llm.id, principal.path))
+    if not principal.limits.has_llm(llm.name):
+        raise LlmNotAllowed(
+            f"This key may not call {llm.name}; its LLMs stand on its page in Console.",
+            param="model",
+            reason="key",
+        )
     if llm.price is None:
         raise PriceUnknown(
             f"{llm.name} has no price, so nothing can be reserved for it. A super admin can set "

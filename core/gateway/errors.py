@@ -136,6 +136,30 @@ class CallStopped(Problem):
     status = 503
 
 
+class RateLimited(Problem):
+    """The key has used up its requests or tokens of the minute."""
+
+    code = "rate_limit_exceeded"
+    title = "The key is at its rate limit"
+    status = 429
+
+
+class TooManyTokens(Problem):
+    """The call alone is over what the key may use in a minute."""
+
+    code = "over_tokens_per_minute"
+    title = "The call is larger than the key's rate limit"
+    status = 429
+
+
+class AddressNotAllowed(Problem):
+    """The key may be used from other addresses only."""
+
+    code = "address_not_allowed"
+    title = "This key may not be used from here"
+    status = 403
+
+
 class UpstreamRejected(Problem):
     """The provider says that the request itself is wrong."""
 
@@ -204,8 +228,8 @@ def error_headers(problem: Problem) -> dict[str, str]:
     headers = {}
     if problem.status == 429:
         headers["retry-after"] = str(problem.extensions.get("retry_after_seconds", 1))
-    # OpenAI's SDKs repeat a 409, and obey this header; a replay would be refused each time.
-    if problem.status in {402, 409}:
+    # OpenAI's SDKs repeat a 409 or 429, and obey this header where nothing would change.
+    if problem.status in {402, 409} or isinstance(problem, TooManyTokens):
         headers["x-should-retry"] = "false"
     return headers
 

@@ -16,6 +16,7 @@ from core.gateway.pipeline import Call, Services
 from core.gateway.policy_watch import PolicyWatch
 from core.gateway.ports import Directory, Ledger, Llm, Principal
 from core.gateway.providers import Upstream
+from core.gateway.rates import RateLimiter
 from core.gateway.refusals import Refusals
 from core.gateway.settings import GatewaySettings
 from core.gateway.settling import Settler
@@ -53,6 +54,7 @@ class Gateway:
         self._pool = GuardrailPool()
         self.snapshots = Snapshots(directory, self._threads)
         self._watch = PolicyWatch(self.snapshots, self._threads, redis_url=redis_url)
+        self._rates = RateLimiter(redis_url=redis_url, processes=self.settings.processes)
         admission = Admission(
             snapshots=self.snapshots,
             refusals=Refusals(directory, self._threads),
@@ -60,6 +62,7 @@ class Gateway:
             upstream=upstream,
             pool=self._pool,
             settings=self.settings,
+            rates=self._rates,
         )
         self._settler = Settler(ledger, self.settings)
         self._services = Services(
@@ -67,7 +70,9 @@ class Gateway:
             upstream=upstream,
             dispatcher=Dispatcher(upstream),
             pool=self._pool,
-            ender=Ender(ledger=ledger, settler=self._settler, settings=self.settings),
+            ender=Ender(
+                ledger=ledger, settler=self._settler, settings=self.settings, rates=self._rates
+            ),
             settings=self.settings,
         )
         self._ping = ping
@@ -92,6 +97,7 @@ class Gateway:
             call.stop("stopping", CallStopped("The gateway is being restarted; call again."))
         await self._wait_for_calls(LAST_SECONDS)
         await self._settler.drain(LAST_SECONDS)
+        await self._rates.close()
         await self._watch.stop()
         for task in self._beside:
             task.cancel()

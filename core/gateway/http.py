@@ -20,7 +20,10 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]{1,64}(?:\s*,\s*[A-Za-z0-9-]{1,64}){0,63}")
 
 _EXPOSED = (
-    "x-request-id, x-cockpit-credits-charged, x-cockpit-guardrails, x-cockpit-demo, retry-after"
+    "x-request-id, x-cockpit-credits-charged, x-cockpit-guardrails, x-cockpit-ignored, "
+    "x-cockpit-demo, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
+    "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
+    "x-ratelimit-reset-tokens"
 )
 
 

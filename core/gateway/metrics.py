@@ -18,3 +18,6 @@ STEP_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120, 600),
 )
 CREDITS = Counter("cockpit_gateway_microcredits_charged", "Micro-credits charged", ("kind",))
+RATES_ALONE = Counter(
+    "cockpit_gateway_rate_limits_alone", "Times that Valkey was away and a process counted alone"
+)

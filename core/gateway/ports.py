@@ -21,6 +21,7 @@ from core.credits.messages import (
     SettleRequest,
 )
 from core.gateway.egress import EgressRule
+from core.gateway.limits import NO_LIMITS, KeyLimits
 from core.guardrails.verdicts import BoundGuardrail
 from core.tenancy.context import AccountRef
 
@@ -54,12 +55,13 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling, by a virtual key or a user token: one membership of one product."""
+    """Who is calling, by a virtual key or a user token: a membership, or a team, of one product."""
 
     account: AccountRef
     product: str
-    user_id: UUID
-    member_id: UUID
+    # A team's service key has no user and no member.
+    user_id: UUID | None
+    member_id: UUID | None
     membership_id: UUID | None
     wallet_id: UUID
     team_id: UUID | None = None
@@ -72,6 +74,8 @@ class Principal:
     cap_subjects: tuple[UUID, ...] = ()
     policy_version: int = 0
     expires_at: datetime | None = None
+    # What the key may do less than its owner.
+    limits: KeyLimits = NO_LIMITS
     # What the ids above are called now, for the usage event's labels.
     labels: Mapping[str, str] = field(default_factory=dict)
 

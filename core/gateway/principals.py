@@ -3,16 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
+from core.gateway.limits import NO_LIMITS, KeyLimits
 from core.gateway.ports import Principal
 from core.hierarchy.product import Product
-from core.hierarchy.seats import Seat, seat_of_user
+from core.hierarchy.seats import Seat, TeamSeat, seat_of_user
 from core.tenancy.context import AccountRef
 from core.tenancy.policy import policy_version
 from core.tokens.jwt import UserToken
 
 
 def principal_at(
-    seat: Seat,
+    seat: Seat | TeamSeat,
     *,
     account: AccountRef,
     policy_version: int,
@@ -20,15 +21,18 @@ def principal_at(
     key_name: str = "",
     client_app_id: UUID | None = None,
     expires_at: datetime | None = None,
+    limits: KeyLimits = NO_LIMITS,
 ) -> Principal:
     """Return the principal that calls from a seat. Every cap on its path holds, the key's first."""
+    # A team that acts by itself has nobody behind it.
+    person = seat if isinstance(seat, Seat) else None
     names = {**seat.names, **({key_id: key_name} if key_id is not None else {})}
     return Principal(
         account=account,
         product=seat.product,
-        user_id=seat.user_id,
-        member_id=seat.member_id,
-        membership_id=seat.membership_id,
+        user_id=person.user_id if person else None,
+        member_id=person.member_id if person else None,
+        membership_id=person.membership_id if person else None,
         wallet_id=seat.wallet_id,
         team_id=seat.team_id,
         organization_id=seat.organization_id,
@@ -40,6 +44,7 @@ def principal_at(
         cap_subjects=(*((key_id,) if key_id is not None else ()), *seat.path),
         policy_version=policy_version,
         expires_at=expires_at,
+        limits=limits,
     )
 
 

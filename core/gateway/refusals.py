@@ -38,7 +38,8 @@ class Refusals:
     async def keep(self, problem: Problem, principal: Principal, policy_version: int) -> None:
         """Keep what a problem refuses, and put its id among the problem's details."""
         refusal: Refusal | None = getattr(problem, "refusal", None)
-        if refusal is None:
+        # A team's service key has no member whose access somebody could look into.
+        if refusal is None or principal.member_id is None:
             return
         same = (
             principal.account.schema_name,

@@ -93,6 +93,8 @@ class Relay:
     def _headers(self, receipts: tuple[str, ...]) -> dict[str, str]:
         ticket = self._call.ticket
         headers = {"x-request-id": str(ticket.request_id)}
+        if ticket.rate is not None:
+            headers |= ticket.rate.headers()
         if receipts:
             headers["x-cockpit-guardrails"] = ", ".join(receipts)
         if ticket.body.dropped:

@@ -27,5 +27,9 @@ class GatewaySettings:
     most_calls: int = 2_000
     # How long streams may go on once the process was asked to stop.
     drain_seconds: float = 15.0
+    # All gateway processes together: while Valkey is away, each takes its share of a key's rate.
+    processes: int = 1
+    # How many proxies of ours stand in front and write X-Forwarded-For.
+    proxies: int = 0
     # May the page at this origin call, for the account of that slug (None: not known yet)?
     allows_origin: Callable[[str, str | None], bool] = lambda origin, slug: False  # noqa: ARG005

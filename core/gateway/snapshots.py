@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from core.gateway.errors import InvalidKey
+from core.gateway.errors import AddressNotAllowed, InvalidKey
 from core.gateway.ports import AccountSnapshot, Directory, Principal, WalletNote
 from core.gateway.threads import DatabaseThreads
 from core.kit.clock import now
@@ -34,10 +34,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a caller showed: a virtual key or a user token, and the team to act in."""
+    """What a caller showed: a virtual key or a user token, the team to act in, and from where."""
 
     token: str
     team: str | None = None
+    address: str = ""
 
     @property
     def digest(self) -> bytes:
@@ -90,6 +91,7 @@ class Snapshots:
         Raises:
             InvalidKey: nobody we know, or no longer.
             NotAllowed: known, but may not call.
+            AddressNotAllowed: not from this address.
         """
 
         def read() -> Principal:
@@ -103,6 +105,11 @@ class Snapshots:
         self.moved(principal.account.schema_name, principal.policy_version)
         if principal.expires_at is not None and principal.expires_at <= now():
             raise InvalidKey("The token has expired. Obtain a new one.")
+        if not principal.limits.has_address(credential.address):
+            raise AddressNotAllowed(
+                f"This key may not be used from {credential.address or 'an unknown address'}. "
+                "Its allowed addresses stand on its page in Console."
+            )
         return principal
 
     async def snapshot(self, account: AccountRef) -> AccountSnapshot:

@@ -8,6 +8,7 @@ from uuid import UUID
 from core.credits.messages import CallContext
 from core.gateway.bodies import Body
 from core.gateway.ports import AccountSnapshot, Llm, Price, Principal
+from core.gateway.rates import Rate
 from core.gateway.snapshots import Credential
 from core.guardrails.verdicts import BoundGuardrail, Verdict
 from core.kit.ids import uuid7
@@ -34,6 +35,8 @@ class Ticket:
     # Who may answer in the LLM's stead, and who was asked last.
     stand_ins: tuple[Llm, ...] = ()
     asked: Llm | None = None
+    # What it took out of its key's minute, where the key has rate limits.
+    rate: Rate | None = None
     _principal: Principal | None = None
     _snapshot: AccountSnapshot | None = None
     _llm: Llm | None = None

@@ -49,6 +49,55 @@ class Seat:
         return PathNode(kind, node_id, self.names.get(node_id, ""))
 
 
+@dataclass(frozen=True, slots=True)
+class TeamSeat:
+    """A team that acts by itself: for programs that belong to nobody in particular."""
+
+    product: str
+    label: str
+    wallet_id: UUID
+    team_id: UUID
+    organization_id: UUID
+    global_id: UUID
+    names: Mapping[UUID, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> tuple[UUID, ...]:
+        """The nodes whose caps hold for a call from here, from the innermost outwards."""
+        return (self.team_id, self.organization_id, self.global_id)
+
+    @property
+    def nodes(self) -> Path:
+        """The nodes whose policies count for a call from here, from `global` down to the team."""
+        return (
+            PathNode("global", self.global_id),
+            PathNode("organization", self.organization_id, self.names[self.organization_id]),
+            PathNode("team", self.team_id, self.names[self.team_id]),
+        )
+
+
+def seat_of_team(product: Product, team_id: UUID) -> TeamSeat:
+    """Return the place that a team acts from.
+
+    Raises:
+        NotAllowed: it, or its organization, is archived.
+    """
+    teams: QuerySet[Any] = product.team._default_manager.all()
+    active = teams.filter(pk=team_id, archived_at=None, organization__archived_at=None)
+    team = active.select_related("organization").first()
+    if team is None:
+        raise NotAllowed("The team is archived. An account admin can bring it back.")
+    return TeamSeat(
+        product=product.slug,
+        label=str(team),
+        wallet_id=team.wallet_id,
+        team_id=team.pk,
+        organization_id=team.organization_id,
+        global_id=_global_id(product),
+        names={team.pk: str(team), team.organization_id: str(team.organization)},
+    )
+
+
 def seat_of_user(product: Product, user_id: UUID, *, team: str | None = None) -> Seat:
     """Return the place a user acts from: the one named, or the primary one.
 
@@ -132,7 +181,6 @@ def _chosen(places: list[Any], team: str | None) -> Any | None:
 
 def _seat_at(product: Product, place: Any) -> Seat:
     user = place.member.user
-    everyone = product.organization._default_manager.filter(is_global=True)
     return Seat(
         product=product.slug,
         user_id=user.pk,
@@ -142,10 +190,16 @@ def _seat_at(product: Product, place: Any) -> Seat:
         wallet_id=place.wallet_id,
         team_id=place.team_id,
         organization_id=place.organization_id,
-        global_id=everyone.values_list("pk", flat=True).get(),
+        global_id=_global_id(product),
         names={
             node.pk: str(node)
             for node in (place.member, place.team, place.organization)
             if node is not None
         },
     )
+
+
+def _global_id(product: Product) -> UUID:
+    everyone = product.organization._default_manager.filter(is_global=True)
+    found: UUID = everyone.values_list("pk", flat=True).get()
+    return found

@@ -12,6 +12,9 @@ PEOPLE_WRITE = "people:write"
 AUDIT_READ = "audit:read"
 CREDITS_READ = "credits:read"
 CREDITS_WRITE = "credits:write"
+KEYS_READ = "keys:read"
+KEYS_WRITE = "keys:write"
+LOGS_READ = "logs:read"
 
 SCOPES: dict[str, str] = {
     GATEWAY: "Call LLMs and tools through the gateway",
@@ -22,6 +25,9 @@ SCOPES: dict[str, str] = {
     AUDIT_READ: "Read the audit log",
     CREDITS_READ: "Read plan, wallets, movements and caps",
     CREDITS_WRITE: "Allocate, split, move and reclaim credits; set caps",
+    KEYS_READ: "Read virtual keys, never their tokens",
+    KEYS_WRITE: "Create, change, rotate and revoke virtual keys",
+    LOGS_READ: "Read the logs of calls, without their content",
 }
 
 # What a scope lets through, as codenames without their product. In a user token it narrows what
@@ -34,6 +40,9 @@ SCOPE_CODENAMES: dict[str, frozenset[str]] = {
     AUDIT_READ: frozenset({"view_audit"}),
     CREDITS_READ: frozenset({"view_credits"}),
     CREDITS_WRITE: frozenset({"view_credits", "manage_credits"}),
+    KEYS_READ: frozenset({"view_keys"}),
+    KEYS_WRITE: frozenset({"view_keys", "own_keys"}),
+    LOGS_READ: frozenset({"view_logs"}),
 }
 
 # A client app gets what running agents needs; changing the cockpit is given on purpose.

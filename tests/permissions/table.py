@@ -14,6 +14,7 @@ ADMINS = frozenset({"ada"})
 # Olga administers the organization that the things are in, Theo the team.
 ORGANIZATION_ADMINS = ADMINS | {"olga"}
 BRANCH_ADMINS = ORGANIZATION_ADMINS | {"theo"}
+KEY_HOLDERS = BRANCH_ADMINS | {"mia"}
 # Who decides what the team may use: those above it.
 ABOVE_THE_TEAM = ORGANIZATION_ADMINS
 # On the public host.
@@ -290,6 +291,24 @@ def product(slug: str) -> list[Row]:
     return rows
 
 
+def rest_keys() -> list[Row]:
+    """Return the rows of virtual keys over REST; the key is Mia's."""
+    at = "/api/console/v1/keys"
+    return [
+        *_rest("GET", SIGNED_IN, at),
+        *_rest("POST", SIGNED_IN, at),
+        *(
+            Row(f"{at}/<uuid:key_id>{rest}", method, KEY_HOLDERS, "404", "401")
+            for method, rest in (
+                ("GET", ""),
+                ("PATCH", ""),
+                ("POST", "/rotate"),
+                ("POST", "/revoke"),
+            )
+        ),
+    ]
+
+
 ACCOUNT_ROWS = [
     *identity(ANYONE, SIGNED_IN),
     *get("/", SIGNED_IN),
@@ -316,7 +335,11 @@ ACCOUNT_ROWS = [
     *both("/console/keys/", SIGNED_IN),
     *get("/console/keys/places/", SIGNED_IN),
     # The key is Mia's.
-    *post("/console/keys/<uuid:key_id>/revoke/", BRANCH_ADMINS | {"mia"}, "404"),
+    *both("/console/keys/<uuid:key_id>/", KEY_HOLDERS, "404"),
+    *post("/console/keys/<uuid:key_id>/rotate/", KEY_HOLDERS, "404"),
+    *post("/console/keys/<uuid:key_id>/end-overlap/", KEY_HOLDERS, "404"),
+    *post("/console/keys/<uuid:key_id>/revoke/", KEY_HOLDERS, "404"),
+    *rest_keys(),
 ]
 
 # -- the public host -------------------------------------------------------------------------------

@@ -214,3 +214,102 @@ def test_many_keys_take_as_many_queries_as_few(
 
     assert len(response.context["page"].object_list) == 30
     assert len(many) == len(few)
+
+
+# -- one key ---------------------------------------------------------------------------------------
+
+
+def page_of_key(key: VirtualKey, rest: str = "") -> str:
+    return f"{HOME}{key.pk}/{rest}"
+
+
+def settings_of(key: VirtualKey, **fields: Any) -> dict[str, Any]:
+    return {"name": key.name, "budget_window": "month", **fields}
+
+
+def test_limits_are_set_and_shown(mia_client: AccountClient, acme: Account, mia: User) -> None:
+    key = key_of(acme, mia)
+
+    response = mia_client.post(
+        page_of_key(key),
+        settings_of(
+            key, requests_per_minute="60", addresses="203.0.113.7, 10.0.0.0/8", budget="12.5",
+            tags="nightly, eu",
+        ),
+    )  # fmt: skip
+
+    assert response.status_code == 302
+    [changed] = keys(acme)
+    assert changed.addresses == ["203.0.113.7/32", "10.0.0.0/8"]
+    assert (changed.requests_per_minute, changed.tags) == (60, ["nightly", "eu"])
+    shown = text_of(mia_client.get(page_of_key(key)))
+    assert "of 12.50 this month" in shown
+    assert "203.0.113.7/32" in shown
+    listed = text_of(mia_client.get(HOME))
+    assert "12.50 credits a month" in listed
+    assert "60 requests/min" in listed
+
+
+def test_a_limit_that_cannot_be_stands_at_its_field(
+    mia_client: AccountClient, acme: Account, mia: User
+) -> None:
+    key = key_of(acme, mia)
+
+    response = mia_client.post(page_of_key(key), settings_of(key, addresses="nowhere"))
+
+    assert response.status_code == 422
+    assert "nowhere is no address" in text_of(response)
+    assert keys(acme)[0].addresses is None
+
+
+def test_rotating_shows_the_new_token_once(
+    mia_client: AccountClient, acme: Account, mia: User
+) -> None:
+    key = key_of(acme, mia)
+    sent = {"overlap": "24", "nonce": str(uuid7())}
+
+    response = mia_client.post(page_of_key(key, "rotate/"), sent)
+
+    assert response["Cache-Control"] == "no-store"
+    token = response.context["token"]
+    assert keys(acme)[0].token_hash == hash_of(token)
+    shown = text_of(mia_client.get(page_of_key(key)))
+    assert f"The old token ck_…{key.last_four} still works" in shown
+    assert token not in shown
+    # A reload rotates nothing again.
+    assert mia_client.post(page_of_key(key, "rotate/"), sent).status_code == 302
+    assert keys(acme)[0].token_hash == hash_of(token)
+    mia_client.post(page_of_key(key, "end-overlap/"))
+    assert keys(acme)[0].previous_hash is None
+
+
+def test_an_admin_makes_a_service_key(ada_client: AccountClient, acme: Account, mia: User) -> None:
+    team_id = place_of(acme, mia).team_id
+
+    response = ada_client.post(HOME, {"name": "robot", "team": str(team_id), "nonce": str(uuid7())})
+
+    assert response.status_code == 200
+    [key] = keys(acme)
+    assert (key.team_id, key.membership_id) == (team_id, None)
+    assert "Service key" in text_of(ada_client.get(HOME))
+
+
+def test_a_developer_is_not_offered_service_keys(
+    mia_client: AccountClient, acme: Account, mia: User
+) -> None:
+    team_id = place_of(acme, mia).team_id
+    assert "team" not in mia_client.get(HOME).context["form"].fields
+
+    mia_client.post(HOME, {"name": "robot", "team": str(team_id), "nonce": str(uuid7())})
+
+    assert keys(acme) == []
+
+
+def test_keys_are_searched(mia_client: AccountClient, acme: Account, mia: User) -> None:
+    key_of(acme, mia, "nightly report")
+    key_of(acme, mia, "laptop")
+
+    found = mia_client.get(HOME, {"q": "night", "state": "active"})
+
+    assert [key.name for key in found.context["page"].object_list] == ["nightly report"]
+    assert "No such keys" in text_of(mia_client.get(HOME, {"q": "absent"}))

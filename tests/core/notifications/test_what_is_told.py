@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from console.models import Membership
-from console.services.keys import create_key, revoke_key, warn_of_expiring_keys
+from console.services.key_warnings import warn_of_expiring_keys
+from console.services.keys import create_key, revoke_key
 from core.hierarchy.product import Product
 from core.hierarchy.services import members, memberships
 from core.identity.models import Role, User
