@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 WINDOW_SECONDS = 61
 # A call waits no longer than this for the counters.
-ANSWER_SECONDS = 0.5
+ANSWER_SECONDS = 1.0
 # How long a process counts by itself before it asks Valkey again.
 PAUSE_SECONDS = 1.0
 MOST_KEYS = 20_000
@@ -176,6 +176,7 @@ class RateLimiter:
 
     redis_url: str = ""
     processes: int = 1
+    answer_seconds: float = ANSWER_SECONDS
     _own: Window = field(default_factory=Window)
     _client: "Redis | None" = None
     _scripts: tuple[Any, Any] | None = None
@@ -209,7 +210,7 @@ class RateLimiter:
     async def close(self) -> None:
         """Write what is still to be corrected, and hang up."""
         if self._corrections:
-            await asyncio.wait(set(self._corrections), timeout=ANSWER_SECONDS)
+            await asyncio.wait(set(self._corrections), timeout=self.answer_seconds)
         if self._client is not None:
             await self._client.aclose()
 
@@ -228,12 +229,14 @@ class RateLimiter:
             return None
         if self._scripts is None:
             self._client = Redis.from_url(
-                self.redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
+                self.redis_url,
+                socket_timeout=self.answer_seconds,
+                socket_connect_timeout=self.answer_seconds,
             )
             register = self._client.register_script
             self._scripts = (register(_TAKE), register(_CORRECT))
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self.answer_seconds):
                 return await ask(*self._scripts)
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = time.monotonic() + PAUSE_SECONDS

@@ -46,7 +46,7 @@ async def take(request: pytest.FixtureRequest) -> AsyncIterator[Take]:
     """Take tokens out of a window of so many requests and tokens a minute."""
     key_id = uuid7()
     url = django_settings.REDIS_URL if request.param == "valkey" else ""
-    limiter = RateLimiter(redis_url=url)
+    limiter = RateLimiter(redis_url=url, answer_seconds=30)
 
     async def once(tokens: int, requests_a_minute: int, tokens_a_minute: int) -> Taken:
         limits = KeyLimits(requests_per_minute=requests_a_minute, tokens_per_minute=tokens_a_minute)
@@ -82,7 +82,9 @@ async def test_what_alone_is_over_the_limit_never_fits(take: Take) -> None:
 
 async def test_no_process_lets_through_what_another_has_taken() -> None:
     key_id, limits = uuid7(), KeyLimits(requests_per_minute=10)
-    processes = [RateLimiter(redis_url=django_settings.REDIS_URL) for _ in range(3)]
+    processes = [
+        RateLimiter(redis_url=django_settings.REDIS_URL, answer_seconds=30) for _ in range(3)
+    ]
 
     rates = await asyncio.gather(
         *(process.take(key_id, limits, tokens=0) for process in processes for _ in range(20))
@@ -95,7 +97,7 @@ async def test_no_process_lets_through_what_another_has_taken() -> None:
 
 async def test_counters_last_no_longer_than_the_window() -> None:
     key_id = uuid7()
-    limiter = RateLimiter(redis_url=django_settings.REDIS_URL)
+    limiter = RateLimiter(redis_url=django_settings.REDIS_URL, answer_seconds=30)
     await limiter.take(key_id, KeyLimits(requests_per_minute=1), tokens=0)
 
     async with Redis.from_url(django_settings.REDIS_URL) as valkey:
@@ -146,7 +148,7 @@ async def test_with_valkey_back_the_counters_are_shared_again() -> None:
 
 @pytest.mark.parametrize("url", [True, False])
 async def test_what_a_call_did_not_use_is_given_back(*, url: bool) -> None:
-    limiter = RateLimiter(redis_url=django_settings.REDIS_URL if url else "")
+    limiter = RateLimiter(redis_url=django_settings.REDIS_URL if url else "", answer_seconds=30)
     key_id, limits = uuid7(), KeyLimits(tokens_per_minute=100)
     rate = await limiter.take(key_id, limits, tokens=90)
 
