@@ -67,5 +67,8 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "presidio-analyzer": {"level": "ERROR"},
         "django_structlog": {"level": "WARNING"},
+        # Two lines for each job that had nothing to do would bury the rest; failures are errors.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }
