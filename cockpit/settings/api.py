@@ -36,5 +36,7 @@ SPECTACULAR_SETTINGS = {
         "TransferKind": "core.api.credits.shapes.TRANSFER_KINDS",
         "CycleState": "core.api.credits.shapes.CYCLE_STATES",
         "StatementState": "core.api.credits.shapes.STATEMENT_STATES",
+        "NodeKind": "core.access.rules.paths.KINDS",
+        "SwitchState": "core.api.access.shapes.SWITCH_STATES",
     },
 }

@@ -61,27 +61,44 @@ def set_llm_policy(
 
     `names` are what LLMs are called, for the audit log.
     """
-    rows = NodeLlmPolicy.objects.select_for_update().filter(product=product, node_id=node.id)
-    row = rows.first()
-    before = row.as_policy() if row is not None else LlmPolicy()
-    if policy == before:
-        return before
-    if policy.is_empty:
-        rows.delete()
-    else:
-        NodeLlmPolicy.objects.update_or_create(
-            product=product, node_id=node.id, defaults=_columns(policy)
-        )
-    record(
-        actor=actor,
-        verb=POLICY_SET,
-        target=(node.kind, node.id, node.label),
-        before=_in_words(before, names),
-        after=_in_words(policy, names),
-        reason=reason,
-        product=product,
+    before = set_llm_policies(
+        product=product, policies={node: policy}, names=names, actor=actor, reason=reason
     )
-    bump_policy()
+    return before.get(node, policy)
+
+
+@transaction.atomic
+def set_llm_policies(
+    *,
+    product: str,
+    policies: Mapping[PathNode, LlmPolicy],
+    names: Mapping[UUID, str],
+    actor: Actor,
+    reason: str = "",
+) -> dict[PathNode, LlmPolicy]:
+    """Say which LLMs some nodes may use, all or none, and return what those that change said."""
+    rows = NodeLlmPolicy.objects.select_for_update().filter(
+        product=product, node_id__in=[node.id for node in policies]
+    )
+    said = {row.node_id: row.as_policy() for row in rows.order_by("node_id")}
+    before: dict[PathNode, LlmPolicy] = {}
+    for node, policy in policies.items():
+        was = said.get(node.id, LlmPolicy())
+        if policy == was:
+            continue
+        before[node] = was
+        _keep_policy(product, node, policy)
+        record(
+            actor=actor,
+            verb=POLICY_SET,
+            target=(node.kind, node.id, node.label),
+            before=_in_words(was, names),
+            after=_in_words(policy, names),
+            reason=reason,
+            product=product,
+        )
+    if before:
+        bump_policy()
     return before
 
 
@@ -100,17 +117,68 @@ def set_feature(
     Raises:
         UnknownFeature: the product has no such feature.
     """
-    known = {each.key: each for each in features_of(product)}
-    if feature not in known:
-        raise UnknownFeature(f"{product.title()} has no feature {feature!r}.")
-    rows = FeatureSwitch.objects.select_for_update().filter(
-        product=product, node_id=node.id, feature=feature
+    before = set_features(
+        product=product, switches={node: {feature: switch}}, actor=actor, reason=reason
     )
-    row = rows.first()
-    before = row.as_switch() if row is not None else None
-    if switch == before:
-        return before
+    return before[node][feature] if node in before else switch
+
+
+@transaction.atomic
+def set_features(
+    *,
+    product: str,
+    switches: Mapping[PathNode, Mapping[str, Switch | None]],
+    actor: Actor,
+    reason: str = "",
+) -> dict[PathNode, dict[str, Switch | None]]:
+    """Turn features on or off for some nodes, all or none; return what those that change said.
+
+    Raises:
+        UnknownFeature: the product has no feature of one of the keys.
+    """
+    known = {each.key: each for each in features_of(product)}
+    asked = {key for said in switches.values() for key in said}
+    if unknown := sorted(asked - known.keys()):
+        raise UnknownFeature(f"{product.title()} has no feature {unknown[0]!r}.")
+    rows = FeatureSwitch.objects.select_for_update().filter(
+        product=product, node_id__in=[node.id for node in switches], feature__in=asked
+    )
+    said_before = {(row.node_id, row.feature): row.as_switch() for row in rows.order_by("pk")}
+    before: dict[PathNode, dict[str, Switch | None]] = {}
+    for node, said in switches.items():
+        for key, switch in said.items():
+            was = said_before.get((node.id, key))
+            if switch == was:
+                continue
+            before.setdefault(node, {})[key] = was
+            _keep_switch(product, node, key, switch)
+            title = str(known[key].title)
+            record(
+                actor=actor,
+                verb=FEATURE_SET,
+                target=(node.kind, node.id, node.label),
+                before={"feature": title, "state": _state(was)},
+                after={"feature": title, "state": _state(switch)},
+                reason=reason,
+                product=product,
+            )
+    if before:
+        bump_policy()
+    return before
+
+
+def _keep_policy(product: str, node: PathNode, policy: LlmPolicy) -> None:
+    if policy.is_empty:
+        NodeLlmPolicy.objects.filter(product=product, node_id=node.id).delete()
+    else:
+        NodeLlmPolicy.objects.update_or_create(
+            product=product, node_id=node.id, defaults=_columns(policy)
+        )
+
+
+def _keep_switch(product: str, node: PathNode, feature: str, switch: Switch | None) -> None:
     if switch is None:
+        rows = FeatureSwitch.objects.filter(product=product, node_id=node.id, feature=feature)
         rows.delete()
     else:
         FeatureSwitch.objects.update_or_create(
@@ -119,18 +187,6 @@ def set_feature(
             feature=feature,
             defaults={"is_on": switch.is_on, "is_locked": switch.is_locked},
         )
-    title = str(known[feature].title)
-    record(
-        actor=actor,
-        verb=FEATURE_SET,
-        target=(node.kind, node.id, node.label),
-        before={"feature": title, "state": _state(before)},
-        after={"feature": title, "state": _state(switch)},
-        reason=reason,
-        product=product,
-    )
-    bump_policy()
-    return before
 
 
 def _columns(policy: LlmPolicy) -> dict[str, object]:

@@ -1,14 +1,13 @@
-"""LLM policies of nodes, by name: the rows of the matrix, and who gains or loses by a change."""
+"""Policies of nodes, by name: the rows of the matrix, and whose hands a node is in."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
-from core.access.rules.llms import Ids, LlmPolicy
+from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import Path, PathNode
 from core.access.rules.product import ProductAccess
 from core.access.rules.switches import Switch
@@ -37,18 +36,14 @@ class PolicyRow:
         return len(self.path) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """How many places gain and lose each LLM, and how many a change touches at all."""
-
-    gains: Mapping[UUID, int] = field(default_factory=dict)
-    losses: Mapping[UUID, int] = field(default_factory=dict)
-    places: int = 0
-
-
 def path_of(product: Product, place: Any) -> Path:
     """Return the path of a membership, from `global` down to its member."""
-    path = [_global_of(product)]
+    return path_below(global_of(product), place)
+
+
+def path_below(everyone: PathNode, place: Any) -> Path:
+    """Return the path of a membership, where `global` is known."""
+    path = [everyone]
     if not place.organization.is_global:
         path.append(PathNode("organization", place.organization_id, place.organization.name))
     if place.team is not None:
@@ -59,12 +54,13 @@ def path_of(product: Product, place: Any) -> Path:
 def paths_of_user(product: Product, user: Any) -> list[Path]:
     """Return the paths that a user's calls can take: one for each place."""
     places = (
-        _places(product)
+        acting_places(product)
         .filter(Q(team=None) | Q(team__archived_at=None), member__user=user)
         .filter(organization__archived_at=None)
         .select_related("member__user", "organization", "team")
     )
-    return [path_of(product, place) for place in places]
+    everyone = global_of(product)
+    return [path_below(everyone, place) for place in places]
 
 
 def policy_rows(product: Product, scope: Scope, *, open_id: UUID | None = None) -> list[PolicyRow]:
@@ -74,7 +70,7 @@ def policy_rows(product: Product, scope: Scope, *, open_id: UUID | None = None) 
     change those or the branch's own top: what somebody has is decided above them.
     """
     organizations = {row.pk: row for row in _organizations(product, scope)}
-    everyone = _global_of(product)
+    everyone = global_of(product)
     rows = [_row((everyone,), _count_of_all(product, scope), can_edit=scope.everything)]
     teams: dict[UUID, list[Any]] = {}
     for team in selectors.teams_for(product, scope).filter(archived_at=None):
@@ -101,10 +97,17 @@ def row_named(product: Product, scope: Scope, kind: str, node_id: UUID) -> Polic
     """
     if kind == "member":
         return _member_row(product, scope, node_id)
-    for row in policy_rows(product, scope):
-        if (row.node.kind, row.node.id) == (kind, node_id):
-            return row
-    raise NotFound(f"There is no such {kind}.")
+    everyone = global_of(product)
+    row: PolicyRow | None = None
+    if kind == "global" and node_id == everyone.id:
+        row = _row((everyone,), _count_of_all(product, scope), can_edit=scope.everything)
+    if kind == "organization":
+        row = _organization_row(product, scope, everyone, node_id)
+    if kind == "team":
+        row = _team_row(product, scope, everyone, node_id)
+    if row is None:
+        raise NotFound(f"There is no such {kind}.")
+    return row
 
 
 def check_editable(row: PolicyRow) -> None:
@@ -126,99 +129,37 @@ def check_within(access: ProductAccess, row: PolicyRow, scope: Scope, policy: Ll
     check_editable(row)
     if scope.everything:
         return
+    given = policy.add | (policy.only or frozenset())
+    if not given <= access.llms(branch_of(row, scope)):
+        raise NotAllowed("You can give only LLMs that your own branch may use.")
+
+
+def check_feature_within(
+    access: ProductAccess, row: PolicyRow, scope: Scope, feature: str, switch: Switch | None
+) -> None:
+    """Refuse to give a feature beyond the hands of who asks.
+
+    Raises:
+        NotAllowed: the node is not theirs to change, or they would give what they do not have.
+    """
+    check_editable(row)
+    gives = switch is not None and switch.is_on
+    if not scope.everything and gives and not access.has(feature, branch_of(row, scope)):
+        raise NotAllowed("Your own branch does not have this feature.")
+
+
+def branch_of(row: PolicyRow, scope: Scope) -> Path:
+    """Return the path down to the top of the branch that a node belongs to in a scope."""
     top = next(
         place
         for place, node in enumerate(row.path)
         if node.id in scope.organizations or node.id in scope.teams
     )
-    given = policy.add | (policy.only or frozenset())
-    if not given <= access.llms(row.path[: top + 1]):
-        raise NotAllowed("You can give only LLMs that your own branch may use.")
+    return row.path[: top + 1]
 
 
-def effect_of(product: Product, access: ProductAccess, node: PathNode, policy: LlmPolicy) -> Effect:
-    """Return who would gain and lose what if a node said `policy`; two queries.
-
-    Places are counted rather than people: somebody in two teams acts from either.
-    """
-    after = replace(access, policies={**access.policies, node.id: policy})
-    gains: Counter[UUID] = Counter()
-    losses: Counter[UUID] = Counter()
-    touched = 0
-    for path, count in _places_below(product, access.policies, node):
-        before_ids, after_ids = access.llms(path), after.llms(path)
-        if before_ids != after_ids:
-            touched += count
-        gains.update(_times(after_ids - before_ids, count))
-        losses.update(_times(before_ids - after_ids, count))
-    return Effect(gains, losses, touched)
-
-
-def effect_of_switch(
-    product: Product, access: ProductAccess, node: PathNode, feature: str, switch: Switch | None
-) -> tuple[int, int]:
-    """Return how many places gain, and how many lose, a feature if a node said `switch`."""
-    switches = dict(access.switches.get(feature, {}))
-    speaking = set(switches)
-    switches.pop(node.id, None)
-    if switch is not None:
-        switches[node.id] = switch
-    after = replace(access, switches={**access.switches, feature: switches})
-    gains = losses = 0
-    for path, count in _places_below(product, speaking, node):
-        has, will_have = access.has(feature, path), after.has(feature, path)
-        gains += count * (will_have and not has)
-        losses += count * (has and not will_have)
-    return gains, losses
-
-
-def _times(ids: Ids, count: int) -> dict[UUID, int]:
-    return dict.fromkeys(ids, count)
-
-
-def _places_below(
-    product: Product, said: Iterable[UUID], node: PathNode
-) -> Iterable[tuple[Path, int]]:
-    """Yield the paths below a node with how many places share each.
-
-    Places whose member is not among `said`, the nodes that say something, differ only by
-    organization and team.
-    """
-    everyone = _global_of(product)
-    places: Any = _places(product).filter(_below(node))
-    speaking = [key for key in said if key not in {node.id, everyone.id}]
-    own = Q(member__in=speaking) | (Q(member=node.id) if node.kind == "member" else Q(pk=None))
-    silent = (
-        places.exclude(own)
-        .values_list("organization", "team", "organization__is_global")
-        .annotate(count=Count("pk"))
-        .order_by()
-    )
-    for organization, team, is_global, count in silent:
-        yield _path(everyone, None if is_global else organization, team, None), count
-    named = places.filter(own).values_list(
-        "organization", "team", "organization__is_global", "member"
-    )
-    for organization, team, is_global, member in named:
-        yield _path(everyone, None if is_global else organization, team, member), 1
-
-
-def _path(everyone: PathNode, organization: Any, team: Any, member: Any) -> Path:
-    nodes = [everyone]
-    if organization is not None:
-        nodes.append(PathNode("organization", organization))
-    if team is not None:
-        nodes.append(PathNode("team", team))
-    if member is not None:
-        nodes.append(PathNode("member", member))
-    return tuple(nodes)
-
-
-def _below(node: PathNode) -> Q:
-    return Q() if node.kind == "global" else Q(**{node.kind: node.id})
-
-
-def _places(product: Product) -> QuerySet[Any]:
+def acting_places(product: Product) -> QuerySet[Any]:
+    """Return the memberships that calls can come from."""
     # The abstract class does not know the keys that a product adds.
     rows: QuerySet[Any] = product.membership._default_manager.all()
     # Who has another place does not act from `global` (core.hierarchy.seats).
@@ -240,7 +181,8 @@ def _organizations(product: Product, scope: Scope) -> QuerySet[Any]:
     return rows.filter(Q(pk__in=scope.organizations) | Q(pk__in=above))
 
 
-def _global_of(product: Product) -> PathNode:
+def global_of(product: Product) -> PathNode:
+    """Return the node that everyone is below."""
     row = product.organization._default_manager.get(is_global=True)
     return PathNode("global", row.pk, row.name)
 
@@ -259,7 +201,7 @@ def _members(
     if path[-1].id != open_id:
         return []
     places = (
-        _places(product)
+        acting_places(product)
         .filter(pk__in=selectors.places_for(product, scope).values("pk"), **where)
         .select_related("member__user")
         .order_by("member__user__name", "member__user__email")[:MOST_MEMBERS]
@@ -270,9 +212,58 @@ def _members(
     ]
 
 
+def rows_of_nodes(product: Product, scope: Scope, ids: Collection[UUID]) -> dict[UUID, PolicyRow]:
+    """Return those of some nodes that a scope shows, by id; a fixed number of queries."""
+    everyone = global_of(product)
+    found: dict[UUID, PolicyRow] = {}
+    if everyone.id in ids:
+        found[everyone.id] = _row((everyone,), 0, can_edit=scope.everything)
+    for row in _organizations(product, scope).filter(pk__in=ids):
+        path = (everyone, PathNode("organization", row.pk, row.name))
+        found[row.pk] = _row(path, row.member_count, can_edit=scope.everything)
+    for team in selectors.teams_for(product, scope).filter(archived_at=None, pk__in=ids):
+        found[team.pk] = _row_of_team(scope, everyone, team)
+    places = (
+        acting_places(product)
+        .filter(member__in=ids, pk__in=selectors.places_for(product, scope).values("pk"))
+        .select_related("member__user", "organization", "team")
+        .order_by("is_primary", "-organization__is_global", "-created_at")
+    )
+    for place in places:
+        found[place.member_id] = _row(path_below(everyone, place), 1, can_edit=True)
+    return found
+
+
+def _organization_row(
+    product: Product, scope: Scope, everyone: PathNode, node_id: UUID
+) -> PolicyRow | None:
+    found = _organizations(product, scope).filter(pk=node_id).first()
+    if found is None:
+        return None
+    path = (everyone, PathNode("organization", found.pk, found.name))
+    return _row(path, found.member_count, can_edit=scope.everything)
+
+
+def _team_row(
+    product: Product, scope: Scope, everyone: PathNode, node_id: UUID
+) -> PolicyRow | None:
+    found = selectors.teams_for(product, scope).filter(archived_at=None, pk=node_id).first()
+    return None if found is None else _row_of_team(scope, everyone, found)
+
+
+def _row_of_team(scope: Scope, everyone: PathNode, team: Any) -> PolicyRow:
+    above = team.organization
+    path = (
+        everyone,
+        PathNode("organization", above.pk, above.name),
+        PathNode("team", team.pk, team.name),
+    )
+    return _row(path, team.member_count, can_edit=scope.has_organization(above.pk))
+
+
 def _member_row(product: Product, scope: Scope, member_id: UUID) -> PolicyRow:
     place = (
-        _places(product)
+        acting_places(product)
         .filter(member=member_id, pk__in=selectors.places_for(product, scope).values("pk"))
         .select_related("member__user", "organization", "team")
         .order_by("-is_primary", "organization__is_global", "created_at")

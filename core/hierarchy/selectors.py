@@ -1,5 +1,6 @@
 """Reads of the hierarchy, for both products."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,12 @@ def teams_for(product: Product, scope: Scope) -> QuerySet[Any]:
         member_count=_count(_active_places(product), "team", "member"), allocation=_allocation()
     )
     return counted
+
+
+def organizations_named(product: Product, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return what organizations are called, by id."""
+    rows = _rows(product.organization).filter(pk__in=ids).order_by()
+    return dict(rows.values_list("pk", "name"))
 
 
 def organization_choices(product: Product, scope: Scope) -> QuerySet[Any]:

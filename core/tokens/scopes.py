@@ -15,6 +15,8 @@ CREDITS_WRITE = "credits:write"
 KEYS_READ = "keys:read"
 KEYS_WRITE = "keys:write"
 LOGS_READ = "logs:read"
+ACCESS_READ = "access:read"
+ACCESS_WRITE = "access:write"
 
 SCOPES: dict[str, str] = {
     GATEWAY: "Call LLMs and tools through the gateway",
@@ -28,6 +30,8 @@ SCOPES: dict[str, str] = {
     KEYS_READ: "Read virtual keys, never their tokens",
     KEYS_WRITE: "Create, change, rotate and revoke virtual keys",
     LOGS_READ: "Read the logs of calls, without their content",
+    ACCESS_READ: "Read who may use which LLM, feature and resource, and why",
+    ACCESS_WRITE: "Switch LLMs on, set policies and features, grant and share",
 }
 
 # What a scope lets through, as codenames without their product. In a user token it narrows what
@@ -43,6 +47,8 @@ SCOPE_CODENAMES: dict[str, frozenset[str]] = {
     KEYS_READ: frozenset({"view_keys"}),
     KEYS_WRITE: frozenset({"view_keys", "own_keys"}),
     LOGS_READ: frozenset({"view_logs"}),
+    ACCESS_READ: frozenset({"view_llms", "view_access"}),
+    ACCESS_WRITE: frozenset({"view_llms", "view_access", "manage_llms", "manage_access"}),
 }
 
 # A client app gets what running agents needs; changing the cockpit is given on purpose.

@@ -145,6 +145,25 @@ def rest(slug: str) -> list[Row]:
         *_rest("POST", BRANCH_ADMINS, f"{at}/invitations"),
         *_rest("POST", BRANCH_ADMINS, f"{invitation}/resend", f"{invitation}/revoke"),
         *_rest("DELETE", BRANCH_ADMINS, place),
+        *access_rest(slug),
+    ]
+
+
+def access_rest(slug: str) -> list[Row]:
+    """Return the rows of who may use what."""
+    at = f"/api/{slug}/v1"
+    policy = f"{at}/llm-policies/<str:kind>/<uuid:node_id>"
+    switch = f"{at}/features/<slug:feature>/<str:kind>/<uuid:node_id>"
+    llm = f"{at}/llms/<uuid:llm_id>"
+    return [
+        *_rest("GET", SIGNED_IN if slug == "console" else ADMINS, f"{at}/llms"),
+        *_rest("POST", ADMINS, f"{llm}/switch-on", f"{llm}/switch-off"),
+        *_rest("GET", BRANCH_ADMINS, f"{at}/llm-policies", policy, f"{at}/features", switch),
+        # What a branch has is decided above it.
+        *_rest("PUT", ABOVE_THE_TEAM, policy, switch),
+        *_rest("DELETE", ABOVE_THE_TEAM, policy),
+        *_rest("POST", BRANCH_ADMINS, f"{at}/llm-policies/bulk", f"{at}/features/bulk"),
+        *_rest("GET", BRANCH_ADMINS, f"{at}/explain", f"{at}/explain/<uuid:refusal_id>"),
     ]
 
 

@@ -6,7 +6,8 @@ ceiling; `locked` forbids widening below.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 from uuid import UUID
 
 from core.access.rules.paths import Path, PathNode
@@ -60,6 +61,26 @@ def usable_llms(ceiling: Ids, path: Path, policies: Policies) -> Ids:
     for _, at in walk(ceiling, path, policies):
         usable = at.usable
     return usable
+
+
+Act = Literal["inherit", "allow", "block"]
+
+
+def with_act(policy: LlmPolicy, llm: UUID, act: Act) -> LlmPolicy:
+    """Return a policy as it is once a node inherits, allows or blocks one LLM.
+
+    A list of the node's own follows: what is allowed stands on it, all else does not.
+    """
+    one = frozenset({llm})
+    only = policy.only
+    if only is not None:
+        only = only | one if act == "allow" else only - one
+    return replace(
+        policy,
+        only=only,
+        add=policy.add | one if act == "allow" and only is None else policy.add - one,
+        block=policy.block | one if act == "block" else policy.block - one,
+    )
 
 
 def _step(at: Walk, ceiling: Ids, node: PathNode, policy: LlmPolicy) -> Walk:

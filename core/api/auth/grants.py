@@ -74,7 +74,8 @@ def exchanged_token(
         product=seat.product,
         user_id=seat.user_id,
         member_id=seat.member_id,
-        team_id=seat.team_id,
+        # Of a place directly in an organization the token names that; of the primary one, nothing.
+        team_id=seat.team_id or (seat.organization_id if parameters.get("team") else None),
         scopes=scopes,
         policy_version=policy.version,
         client_id=client.app.client_id,

@@ -15,14 +15,15 @@ from core.access.rules.switches import Switch
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
 from core.access.services import set_feature
+from core.hierarchy.effects import effect_of_switches
 from core.hierarchy.policies import (
     PolicyRow,
     check_editable,
-    effect_of_switch,
+    check_feature_within,
     policy_rows,
     row_named,
 )
-from core.kit.problems import NotAllowed, NotFound
+from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_messages, render_page
 from core.ui.product.urls import ProductSite
@@ -94,8 +95,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
         if request.method == "POST" and act in _ACTS:
             done = _("%s is changed. It counts from the next call on.") % row.node.label
             with problems_as_messages(request, done=done):
-                if not scope.everything and access.has(feature, row.path[:-1]) is False:
-                    raise NotAllowed(_("Your own branch does not have this feature."))
+                check_feature_within(access, row, scope, feature, _ACTS[act])
                 set_feature(
                     product=site.slug,
                     node=row.node,
@@ -163,7 +163,8 @@ def _options(
         # A member has nothing below that a lock could hold for.
         if row.node.kind == "member" and switch is not None and switch.is_locked:
             continue
-        gains, losses = effect_of_switch(site.product, access, row.node, feature, switch)
+        effect = effect_of_switches(site.product, access, {row.node: {feature: switch}})
+        gains, losses = effect.gains.get(feature, 0), effect.losses.get(feature, 0)
         options.append(Option(act, labels[act], switch == now, gains, losses))
     return options
 

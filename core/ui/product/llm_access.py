@@ -12,17 +12,16 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.permissions import may
-from core.access.rules.llms import NONE, LlmPolicy
+from core.access.rules.llms import NONE, Act, LlmPolicy, with_act
 from core.access.rules.product import ProductAccess
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
 from core.access.services import set_llm_policy
+from core.hierarchy.effects import Effect, effect_of_policies
 from core.hierarchy.policies import (
-    Effect,
     PolicyRow,
     check_editable,
     check_within,
-    effect_of,
     policy_rows,
     row_named,
 )
@@ -33,7 +32,7 @@ from core.ui.pages import page, problems_as_form_errors, problems_as_messages, r
 from core.ui.product.urls import ProductSite
 
 _UNDO = "llm_policy_before"
-_INHERIT, _ADD, _BLOCK = "inherit", "add", "block"
+ACTS: tuple[Act, ...] = ("inherit", "allow", "block")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
             policy = desk.with_hidden(before, form.policy())
             with problems_as_form_errors(form):
                 check_within(desk.access, row, desk.scope, policy)
-                effect = effect_of(site.product, desk.access, row.node, policy)
+                effect = effect_of_policies(site.product, desk.access, {row.node: policy})
                 if request.POST.get("act") == "apply":
                     desk.apply(row, policy, form.cleaned_data["reason"])
                     return HttpResponseRedirect(reverse(home))
@@ -183,7 +182,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
         if llm_id not in desk.titles:
             raise NotFound("This LLM is not on for your account.")
         before = desk.access.policies.get(row.node.id, LlmPolicy())
-        choices = {act: _said(before, llm_id, act) for act in (_INHERIT, _ADD, _BLOCK)}
+        choices: dict[str, LlmPolicy] = {act: with_act(before, llm_id, act) for act in ACTS}
         chosen = choices.get(request.POST.get("act", ""))
         if request.method == "POST" and chosen is not None:
             with problems_as_messages(request):
@@ -204,7 +203,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
                 (
                     act,
                     policy == before,
-                    desk.shifts(effect_of(site.product, desk.access, row.node, policy)),
+                    desk.shifts(effect_of_policies(site.product, desk.access, {row.node: policy})),
                 )
                 for act, policy in choices.items()
             ],
@@ -341,20 +340,6 @@ def _own(policy: LlmPolicy, llm: UUID) -> str:
     if policy.only is not None:
         return "listed" if llm in policy.only else "unlisted"
     return ""
-
-
-def _said(policy: LlmPolicy, llm: UUID, act: str) -> LlmPolicy:
-    """Return a policy as it is once a cell is set; a list of its own follows."""
-    one = frozenset({llm})
-    only = policy.only
-    if only is not None:
-        only = only | one if act == _ADD else only - one
-    return replace(
-        policy,
-        only=only,
-        add=policy.add | one if act == _ADD and only is None else policy.add - one,
-        block=policy.block | one if act == _BLOCK else policy.block - one,
-    )
 
 
 def _initial(policy: LlmPolicy) -> dict[str, Any]:

@@ -25,6 +25,9 @@ class Rest:
     def patch(self, path: str, body: Any, **headers: str) -> Any:
         return self.client.patch(f"{self.at}/{path}", body, content_type=JSON, headers=headers)
 
+    def put(self, path: str, body: Any, **headers: str) -> Any:
+        return self.client.put(f"{self.at}/{path}", body, content_type=JSON, headers=headers)
+
     def delete(self, path: str, **headers: str) -> Any:
         return self.client.delete(f"{self.at}/{path}", headers=headers)
 

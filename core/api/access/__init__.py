@@ -1,0 +1,1 @@
+"""The REST API of access: LLMs, policies, features, grants, and why."""
