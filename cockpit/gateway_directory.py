@@ -14,6 +14,7 @@ from console import binding as console
 from copilot import binding as copilot
 from core.access.permissions import PRODUCTS
 from core.access.refusals import Refusal, RefusedCaller, keep_refusal
+from core.access.resources import open_things
 from core.access.rules.product import ProductAccess
 from core.access.selectors import access_of
 from core.gateway.errors import AccountSuspended
@@ -109,6 +110,7 @@ class PostgresDirectory:
                     product,
                     offered=(llm.pk for llm in offered[product]),
                     withheld=withheld[product],
+                    open_things=open_things(product),
                 )
                 for product in PRODUCTS
             }

@@ -28,6 +28,7 @@ CELERY_BEAT_SCHEDULE = {
     "resume-people-jobs": {"task": "platform.resume_people_jobs", "schedule": 60.0},
     "sweep-tokens": {"task": "platform.sweep_tokens", "schedule": 3600.0},
     "forget-notifications": {"task": "platform.forget_notifications", "schedule": 86_400.0},
+    "end-grants": {"task": "platform.end_grants", "schedule": 60.0},
     "forget-refusals": {"task": "platform.forget_refusals", "schedule": 86_400.0},
     "expiring-keys": {"task": "platform.warn_of_expiring_keys", "schedule": 21_600.0},
     "seal-audit": {"task": "platform.seal_audit", "schedule": 60.0},

@@ -15,3 +15,17 @@ class FeatureOff(NotAllowed):
 
     code = "feature_off"
     title = "This feature is off for you"
+
+
+class NotGranted(NotAllowed):
+    """A thing exists, but is not granted to whoever asks."""
+
+    code = "not_granted"
+    title = "This is not granted to you"
+
+
+class UnknownResource(InvalidInput):
+    """There is no such thing that could be granted."""
+
+    code = "resource_unknown"
+    title = "There is no such thing to grant"

@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.access.rules import grants as rules
 from core.access.rules.decisions import Decision
 from core.access.rules.keeping import decision_of, path_of_values
 from core.access.rules.llms import LlmPolicy
@@ -105,6 +106,49 @@ class FeatureSwitch(models.Model):
     def as_switch(self) -> Switch:
         """Return the row as the rules take it."""
         return Switch(self.is_on, self.is_locked)
+
+
+class Grant(models.Model):
+    """What one node says about one thing: it may be used below, or it may not.
+
+    The thing is named by its type and id; what it is called its registry knows
+    (core.access.resources). One row a node and thing: to deny replaces to allow.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    product = models.CharField(max_length=16)
+    resource_type = models.CharField(max_length=40)
+    resource_id = models.UUIDField()
+    node_kind = models.CharField(max_length=16)
+    node_id = models.UUIDField()
+    is_denial = models.BooleanField(default=False)
+    # From this moment on it does not count; a job takes the row away soon after.
+    ends_at = models.DateTimeField(null=True, db_index=True)
+    carries_llm = models.BooleanField(default=False)
+    created_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("grant")
+        verbose_name_plural = _("grants")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("product", "resource_type", "resource_id", "node_id"),
+                name="one_grant_a_node_and_thing",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_denial=False) | models.Q(carries_llm=False),
+                name="a_denial_carries_nothing",
+            ),
+        )
+        indexes = (models.Index(fields=("product", "node_id"), name="grants_of_a_node"),)
+
+    def __str__(self) -> str:
+        return f"{self.resource_type} {self.resource_id} for {self.node_kind} {self.node_id}"
+
+    def as_grant(self) -> rules.Grant:
+        """Return the row as the rules take it."""
+        return rules.Grant(self.is_denial, self.ends_at, self.carries_llm)
 
 
 class RefusedDecision(models.Model):

@@ -4,12 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from core.access.models import FeatureSwitch, LlmActivation, NodeLlmPolicy
+from core.access.models import FeatureSwitch, Grant, LlmActivation, NodeLlmPolicy
+from core.access.resources import resource_type
+from core.access.rules import grants as rules
 from core.access.rules.decisions import Decision
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import Path
-from core.access.rules.product import ProductAccess
+from core.access.rules.product import ProductAccess, Thing
 from core.access.rules.switches import Switch
+from core.kit.clock import now
 
 
 def active_llm_ids(product: str) -> frozenset[UUID]:
@@ -38,14 +41,28 @@ def feature_switches(
     return switches
 
 
+def grants_by_thing(
+    product: str, nodes: Iterable[UUID] | None = None
+) -> dict[Thing, dict[UUID, rules.Grant]]:
+    """Return what nodes of a product say about things that are granted: all nodes, or these."""
+    rows = Grant.objects.filter(product=product)
+    if nodes is not None:
+        rows = rows.filter(node_id__in=set(nodes))
+    grants: dict[Thing, dict[UUID, rules.Grant]] = defaultdict(dict)
+    for row in rows:
+        grants[row.resource_type, row.resource_id][row.node_id] = row.as_grant()
+    return dict(grants)
+
+
 def access_of(
     product: str,
     *,
     offered: Iterable[UUID],
     withheld: Iterable[str] = (),
+    open_things: Iterable[Thing] = (),
     nodes: Iterable[UUID] | None = None,
 ) -> ProductAccess:
-    """Return all that decides about access in a product, as far as these nodes go; three queries.
+    """Return all that decides about access in a product, as far as these nodes go; four queries.
 
     What the super admin offers and withholds lives in the public schema: the caller reads it.
     """
@@ -57,6 +74,8 @@ def access_of(
         policies=llm_policies(product, known),
         switches=feature_switches(product, known),
         withheld=frozenset(withheld),
+        grants=grants_by_thing(product, known),
+        open_things=frozenset(open_things),
     )
 
 
@@ -65,6 +84,11 @@ def decision_now(access: ProductAccess, kind: str, key: str, path: Path) -> Deci
     if kind == "feature":
         return access.why_feature(key, path)
     try:
-        return access.why_llm(UUID(key), path) if kind == "llm" else None
+        thing = UUID(key)
     except ValueError:
         return None
+    if kind == "llm":
+        return access.why_llm(thing, path)
+    if resource_type(kind) is None:
+        return None
+    return access.why_thing((kind, thing), path, at=now())

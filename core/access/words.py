@@ -85,6 +85,37 @@ _STEPS: dict[str, tuple[Callable[[], str], Callable[[], str]]] = {
     ),
 }
 
+_STEPS |= {
+    "open": (
+        lambda: _("%(what)s is open to everyone"),
+        lambda: _("%(what)s is open to everyone"),
+    ),
+    "closed": (
+        lambda: _("%(what)s is for those to whom it is granted"),
+        lambda: _("%(what)s is for those to whom it is granted"),
+    ),
+    "granted": (
+        lambda: _("%(node)s has %(what)s"),
+        lambda: _("%(node)s has %(what)s, but it is denied on the way"),
+    ),
+    "covered": (
+        lambda: _("%(node)s has the connection of %(what)s"),
+        lambda: _("%(node)s has the connection of %(what)s, but it is denied on the way"),
+    ),
+    "denied": (
+        lambda: _("%(node)s is denied %(what)s"),
+        lambda: _("%(node)s is denied %(what)s"),
+    ),
+    "denied_above": (
+        lambda: _("%(node)s is denied the connection of %(what)s"),
+        lambda: _("%(node)s is denied the connection of %(what)s"),
+    ),
+    "ended": (
+        lambda: _("what was granted to %(node)s has ended"),
+        lambda: _("what was granted to %(node)s has ended"),
+    ),
+}
+
 _CHANGES: dict[str, Callable[[], str]] = {
     "offer": lambda: _("A super admin offers %(what)s to this account"),
     "switch_on": lambda: _("Switch %(what)s on for this account"),
@@ -92,6 +123,10 @@ _CHANGES: dict[str, Callable[[], str]] = {
     "add": lambda: _("Add %(what)s in %(node)s"),
     "include": lambda: _("Put %(what)s on the list of %(node)s"),
     "block": lambda: _("Block %(what)s in %(node)s"),
+    "grant": lambda: _("Grant %(what)s to %(node)s"),
+    "deny": lambda: _("Deny %(what)s to %(node)s"),
+    "lift": lambda: _("Lift the denial of %(what)s for %(node)s"),
+    "lift_above": lambda: _("Lift the denial of the connection of %(what)s for %(node)s"),
     "set_on": lambda: _("Turn %(what)s on in %(node)s"),
     "set_off": lambda: _("Turn %(what)s off in %(node)s"),
 }

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from core.api.credentials import CHALLENGE, Credentials, ServiceUser
 from core.hierarchy.product import product_named
 from core.hierarchy.seats import seat_of_user
+from core.hierarchy.sharing import acts_for
 from core.identity.models import User
 from core.kit.problems import NotAllowed, Unauthenticated
 from core.tokens.errors import InvalidToken
@@ -39,7 +40,7 @@ class BearerAuthentication(BaseAuthentication):
         app = _client_app_of(read)
         if isinstance(read, UserToken):
             credentials = Credentials("user", read.product, read.scopes, app)
-            return _user_of(read), credentials
+            return _user_of(read, app), credentials
         assert app is not None
         return ServiceUser(app), Credentials("service", read.product, read.scopes, app)
 
@@ -69,9 +70,12 @@ def _client_app_of(token: UserToken | ServiceToken) -> ClientApp | None:
     return app
 
 
-def _user_of(token: UserToken) -> User:
+def _user_of(token: UserToken, app: ClientApp | None) -> User:
+    product = product_named(token.product)
     try:
-        seat = seat_of_user(product_named(token.product), token.user_id)
+        seat = seat_of_user(product, token.user_id)
     except NotAllowed:
         raise Unauthenticated("The member of this token has no active seat any more.") from None
+    if app is not None and not acts_for(product, app, token.user_id):
+        raise Unauthenticated("The client app of this token is not shared with its member.")
     return User.objects.get(pk=seat.user_id)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core.access.errors import FeatureOff
+from core.access.errors import FeatureOff, NotGranted
 from core.access.refusals import Refusal
 from core.access.rules.decisions import Decision
 from core.access.rules.product import ProductAccess
@@ -11,6 +11,8 @@ from core.gateway.bodies import Body
 from core.gateway.errors import InvalidBody, LlmNotAllowed, LlmNotFound, PriceUnknown
 from core.gateway.ports import AccountSnapshot, Llm, Principal
 from core.gateway.refusals import with_refusal
+from core.hierarchy.sharing import CLIENT_APP
+from core.kit.clock import now
 from core.kit.problems import Problem
 
 _IMAGES = "image_generation"
@@ -27,6 +29,8 @@ def usable_llms(snapshot: AccountSnapshot, principal: Principal) -> list[Llm]:
     """Return what would be admitted, by name."""
     llms = snapshot.llms.get(principal.product, {})
     access = _access(snapshot, principal)
+    if not _may_act(access, principal):
+        return []
     usable = access.llms(principal.path)
     has_images = access.has(_IMAGES, principal.path)
     return [
@@ -43,6 +47,7 @@ def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
     """Return the LLM that a request names.
 
     Raises:
+        NotGranted: the client app that calls for the member is not shared with them.
         LlmNotFound: no LLM of the account has this name.
         LlmNotAllowed: a policy on the caller's path or the key itself keeps it away, or it is on
             for the account's other product only.
@@ -50,10 +55,12 @@ def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
         PriceUnknown: it has no price.
         InvalidBody: it is of another kind than the path.
     """
+    access = _access(snapshot, principal)
+    if not _may_act(access, principal):
+        raise _not_shared(access, principal)
     llm = snapshot.llms.get(principal.product, {}).get(body.model)
     if llm is None:
         raise _missing(snapshot, principal.product, body.model)
-    access = _access(snapshot, principal)
     if llm.id not in access.llms(principal.path):
         raise _kept_away(llm, access.why_llm(llm.id, principal.path))
     if not principal.limits.has_llm(llm.name):
@@ -91,6 +98,27 @@ def stand_ins_for(
 
 def _access(snapshot: AccountSnapshot, principal: Principal) -> ProductAccess:
     return snapshot.access.get(principal.product) or ProductAccess(principal.product)
+
+
+def _may_act(access: ProductAccess, principal: Principal) -> bool:
+    """Whether the client app that calls, if any, may act for who it says; also when grants end."""
+    if principal.client_id is None:
+        return True
+    return access.may_use((CLIENT_APP, principal.client_id), principal.path, at=now())
+
+
+def _not_shared(access: ProductAccess, principal: Principal) -> Problem:
+    assert principal.client_id is not None
+    what = "this app"
+    decision = access.why_thing((CLIENT_APP, principal.client_id), principal.path, at=now())
+    problem = NotGranted(
+        f"This app may not act for you: {reason_in_words(decision, what)}. An {_HELPER} can change "
+        "that.",
+        who_can_help=[_HELPER],
+        **_explained(decision, what),
+    )
+    refusal = Refusal(CLIENT_APP, str(principal.client_id), what, decision)
+    return with_refusal(problem, refusal)
 
 
 def _kept_away(llm: Llm, decision: Decision) -> Problem:

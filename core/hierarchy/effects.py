@@ -6,14 +6,16 @@ Places are counted rather than people: somebody in two teams acts from either.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
+from core.access.rules.grants import Grant
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import Path, PathNode
-from core.access.rules.product import ProductAccess
+from core.access.rules.product import ProductAccess, Thing
 from core.access.rules.switches import Switch
 from core.hierarchy.policies import acting_places, global_of
 from core.hierarchy.product import Product
@@ -87,6 +89,32 @@ def effect_of_switches(
 
     speaking = {node for feature in features for node in access.switches.get(feature, {})}
     return _effect(product, changes, speaking | {node.id for node in changes}, had_and_has)
+
+
+def effect_of_grants(
+    product: Product,
+    access: ProductAccess,
+    thing: Thing,
+    changes: Mapping[PathNode, Grant | None],
+    at: datetime,
+) -> Effect:
+    """Return who would gain and lose a thing if these nodes said so; None says nothing."""
+    said = dict(access.grants.get(thing, {}))
+    speaking = {*said, *(node.id for node in changes)}
+    for node, grant in changes.items():
+        said.pop(node.id, None)
+        if grant is not None:
+            said[node.id] = grant
+    after = replace(access, grants={**access.grants, thing: said})
+    one = frozenset({thing})
+
+    def had_and_has(path: Path) -> tuple[frozenset[Thing], frozenset[Thing]]:
+        had, has = (
+            one if each.may_use(thing, path, at=at) else frozenset() for each in (access, after)
+        )
+        return had, has
+
+    return _effect(product, changes, speaking, had_and_has)
 
 
 def _effect(

@@ -21,6 +21,11 @@ class ClientApp(models.Model):
         default=False,
         help_text=_("The app may sign assertions and so act for any member of this product."),
     )
+    is_open = models.BooleanField(
+        _("open to everyone"),
+        default=True,
+        help_text=_("Whether it may act for every member, or only for those it is shared with."),
+    )
     scopes = models.JSONField(_("scopes"))
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=254, editable=False)

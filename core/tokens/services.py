@@ -42,6 +42,13 @@ APP_FORBIDDEN = verbs.register(
     "client_app.forbidden_to_act", "{actor} stopped {target} from acting for members", icon="block"
 )
 
+APP_OPENED = verbs.register(
+    "client_app.opened", "{actor} opened {target} to everyone", icon="lock_open"
+)
+APP_CLOSED = verbs.register(
+    "client_app.closed", "{actor} left {target} to those it is shared with", icon="lock"
+)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AppWithSecret:
@@ -121,6 +128,23 @@ def set_act_for_members(*, app: ClientApp, is_allowed: bool, actor: Actor) -> Cl
     app.act_for_members = is_allowed
     app.save(update_fields=("act_for_members",))
     _record(APP_ALLOWED if is_allowed else APP_FORBIDDEN, app, actor)
+    bump_policy()
+    return app
+
+
+@transaction.atomic
+def set_client_app_open(*, app: ClientApp, is_open: bool, actor: Actor) -> ClientApp:
+    """Open a client app to everyone, or leave it to those it is shared with; at once.
+
+    Raises:
+        ClientAppRevoked: the app is revoked.
+    """
+    app = _locked(app)
+    if app.is_open == is_open:
+        return app
+    app.is_open = is_open
+    app.save(update_fields=("is_open",))
+    _record(APP_OPENED if is_open else APP_CLOSED, app, actor)
     bump_policy()
     return app
 

@@ -16,13 +16,14 @@ def user_token(installation: Installation, account: str, nick: str) -> str:
     """Do what alchemi-web does: sign an assertion for a member and exchange it."""
     acme = installation.demo["accounts"][account]
     app = acme["copilot_client"]
+    people = {"ada": acme["admin"], **acme["members"]}
     with installation.api(account) as api:
         url = f"{installation.demo['cockpit_url']}api/auth/v1/token"
         now = int(time.time())
         assertion = jwt.encode(
             {
                 "iss": app["client_id"],
-                "sub": acme["members"][nick]["email"],
+                "sub": people[nick]["email"],
                 "aud": url,
                 "iat": now,
                 "exp": now + 50,

@@ -69,7 +69,7 @@ def test_a_refusal_can_be_looked_up_and_fixed(
 ) -> None:
     client = _client(installation, "mia", "Brand")
     with pytest.raises(openai.PermissionDeniedError) as refused:
-        client.chat.completions.create(model=GPT, messages=QUESTION, max_tokens=20)  # type: ignore[arg-type]
+        client.chat.completions.create(model=GPT, messages=QUESTION, max_tokens=20)
     assert isinstance(refused.value.body, dict)
     decision_id = refused.value.body["details"]["decision_id"]
 
@@ -90,7 +90,7 @@ def test_a_refusal_can_be_looked_up_and_fixed(
     node = f"{API}/llm-policies/{change['node']['kind']}/{change['node']['id']}"
     assert ada.send("PUT", node, {"add": [governed[GPT]]}).status_code == 200
     try:
-        answer = client.chat.completions.create(model=GPT, messages=QUESTION, max_tokens=20)  # type: ignore[arg-type]
+        answer = client.chat.completions.create(model=GPT, messages=QUESTION, max_tokens=20)
         assert answer.choices[0].message.content
         assert ada.get(f"{API}/explain/{decision_id}").json()["now"]["is_allowed"]
     finally:
@@ -108,9 +108,10 @@ def _usable(installation: Installation, nick: str, team: str = "") -> set[str]:
 
 def _answers(client: openai.OpenAI, name: str) -> bool:
     try:
-        client.chat.completions.create(model=name, messages=QUESTION, max_tokens=20)  # type: ignore[arg-type]
+        client.chat.completions.create(model=name, messages=QUESTION, max_tokens=20)
     except openai.PermissionDeniedError as refused:
-        assert refused.code == "model_not_allowed"
+        if refused.code != "model_not_allowed":
+            raise
         return False
     return True
 

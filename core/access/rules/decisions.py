@@ -6,11 +6,15 @@ from typing import Literal
 from core.access.rules.paths import PathNode
 
 # `plan`: the super admin's ceiling. `account`: the account admin's switch. The rest is the rule of
-# a node.
-Rule = Literal["plan", "account", "inherit", "only", "add", "block", "lock", "on", "off", "default"]
+# a node. Of grants: open or closed to everyone, granted, denied, ended; the same of what covers.
+Rule = Literal[
+    "plan", "account", "inherit", "only", "add", "block", "lock", "on", "off", "default",
+    "open", "closed", "granted", "denied", "ended", "covered", "denied_above",
+]  # fmt: skip
 ChangeKind = Literal[
-    "offer", "switch_on", "unblock", "add", "include", "block", "set_on", "set_off"
-]
+    "offer", "switch_on", "unblock", "add", "include", "block", "set_on", "set_off",
+    "grant", "deny", "lift", "lift_above",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from core.access.features import features_of
 from core.access.rules.decisions import Decision
+from core.access.rules.grants import GrantCase, Grants, decide_grant, may_use
 from core.access.rules.llms import NONE, Ids, LlmPolicy, usable_llms
 from core.access.rules.paths import Path
 from core.access.rules.switches import FeatureCase, Switch, decide_feature, is_on
 from core.access.rules.why_llms import Case, decide_llm
+
+# What is granted, by its type and its id: ("agent", …).
+Thing = tuple[str, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,8 @@ class ProductAccess:
     """The rules of one product; gateway, pages and REST ask the same object.
 
     `offered` is the super admin's ceiling of LLMs, `on` what the account admin has switched on of
-    it, `withheld` the features that the super admin does not let the account have.
+    it, `withheld` the features that the super admin does not let the account have. `grants` are
+    what nodes say about things that are granted, by type and id.
     """
 
     product: str
@@ -26,6 +32,10 @@ class ProductAccess:
     policies: Mapping[UUID, LlmPolicy] = field(default_factory=dict)
     switches: Mapping[str, Mapping[UUID, Switch]] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
+    grants: Mapping[Thing, Grants] = field(default_factory=dict)
+    # Things for everyone, and those that are switched off; who builds this asks their registries.
+    open_things: frozenset[Thing] = frozenset()
+    off_things: frozenset[Thing] = frozenset()
 
     @property
     def ceiling(self) -> Ids:
@@ -49,6 +59,30 @@ class ProductAccess:
         """Return the decision about one feature with its reasons; None if the product lacks it."""
         case = self._feature_case(feature, path)
         return None if case is None else decide_feature(case)
+
+    def may_use(
+        self, thing: Thing, path: Path, *, at: datetime, within: Thing | None = None
+    ) -> bool:
+        """Return whether the end of a path may use a thing; `within` is what it is a part of."""
+        return may_use(self._grant_case(thing, path, at, within))
+
+    def why_thing(
+        self, thing: Thing, path: Path, *, at: datetime, within: Thing | None = None
+    ) -> Decision:
+        """Return the decision about a thing with its reasons."""
+        return decide_grant(self._grant_case(thing, path, at, within))
+
+    def _grant_case(
+        self, thing: Thing, path: Path, at: datetime, within: Thing | None
+    ) -> GrantCase:
+        return GrantCase(
+            path=path,
+            at=at,
+            grants=self.grants.get(thing, {}),
+            covering=self.grants.get(within, {}) if within is not None else {},
+            is_open=thing in self.open_things,
+            is_on=thing not in self.off_things,
+        )
 
     def _feature_case(self, key: str, path: Path) -> FeatureCase | None:
         feature = next((each for each in features_of(self.product) if each.key == key), None)

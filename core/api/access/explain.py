@@ -143,4 +143,6 @@ def _decision_shown(about: str, title: str, decision: Decision) -> dict[str, Any
 
 
 def _node(node: PathNode | None) -> dict[str, str] | None:
-    return None if node is None else {"kind": node.kind, "id": str(node.id), "name": node.label}
+    if node is None:
+        return None
+    return {"kind": node.kind, "id": str(node.id), "name": node.label or str(node.kind)}

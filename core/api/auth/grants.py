@@ -5,6 +5,7 @@ from collections.abc import Collection
 from core.api.auth.requests import Parameters
 from core.hierarchy.product import product_named
 from core.hierarchy.seats import seat_of_email
+from core.hierarchy.sharing import CLIENT_APP, can_use
 from core.kit.problems import NotAllowed
 from core.tenancy.context import Account
 from core.tenancy.models import PolicyState
@@ -69,6 +70,9 @@ def exchanged_token(
         )
     except NotAllowed:
         raise InvalidGrant("The member has no active seat here, or is not in the team.") from None
+    thing = (CLIENT_APP, client.app.pk)
+    if not can_use(product_named(seat.product), thing, is_open=client.app.is_open, path=seat.nodes):
+        raise InvalidGrant("The client app is not shared with this member.")
     return issue_user_token(
         account=account,
         product=seat.product,

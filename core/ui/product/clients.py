@@ -41,8 +41,8 @@ class ClientAppForm(CockpitForm):
         initial=DEFAULT_SCOPES,
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy(
-            "The last two also hold for the app itself, without a member. Without a choice: what "
-            "running agents needs."
+            "Those with a colon also hold for the app itself, without a member. Without a choice: "
+            "what running agents needs."
         ),
     )
 

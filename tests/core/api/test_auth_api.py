@@ -488,3 +488,12 @@ def test_anybody_may_read_the_public_keys_at_both_hosts(
         options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
     )
     assert claims["account"] == "acme"
+
+
+def test_an_app_is_no_use_to_whom_it_is_not_shared_with(
+    exchange: Ask, app: AppWithSecret, acme: Account
+) -> None:
+    with in_account(acme):
+        services.set_client_app_open(app=app.app, is_open=False, actor=TESTS)
+
+    assert refusal(exchange()) == (400, "invalid_grant")

@@ -1,0 +1,152 @@
+"""Every write of grants: to allow, to deny, to take away, and what ends by itself."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from core.access.models import Grant
+from core.access.resources import Resource, resource_type, resources_of
+from core.access.rules import grants as rules
+from core.access.rules.paths import PathNode
+from core.audit import verbs
+from core.audit.services import Actor, record
+from core.kit.clock import now
+from core.kit.problems import InvalidInput
+from core.tenancy.policy import bump_policy
+
+GRANT_SET = verbs.register(
+    "grant.set", "{actor} set {after[thing]} for {target} to {after[state]}", icon="share"
+)
+GRANT_REMOVED = verbs.register(
+    "grant.removed", "{actor} took back what was said of {before[thing]} for {target}", icon="undo"
+)
+GRANT_ENDED = verbs.register(
+    "grant.ended", "What was said of {before[thing]} for {target} has ended", icon="event_busy"
+)
+
+
+@transaction.atomic
+def set_grants(
+    *,
+    product: str,
+    resource: Resource,
+    grants: Mapping[PathNode, rules.Grant | None],
+    actor: Actor,
+    reason: str = "",
+) -> dict[PathNode, rules.Grant | None]:
+    """Say who may use a thing, all or none, and return what the nodes that change said before.
+
+    None says nothing: the node has what is above it.
+
+    Raises:
+        InvalidInput: a grant ends in the past, or carries an LLM that the thing has not.
+    """
+    for grant in grants.values():
+        _check(resource, grant)
+    rows = Grant.objects.select_for_update().filter(
+        product=product,
+        resource_type=resource.type,
+        resource_id=resource.id,
+        node_id__in=[node.id for node in grants],
+    )
+    said = {row.node_id: row.as_grant() for row in rows.order_by("pk")}
+    before: dict[PathNode, rules.Grant | None] = {}
+    for node, grant in grants.items():
+        was = said.get(node.id)
+        if grant == was:
+            continue
+        before[node] = was
+        _keep(product, resource, node, grant, actor)
+        record(
+            actor=actor,
+            verb=GRANT_SET if grant is not None else GRANT_REMOVED,
+            target=(node.kind, node.id, node.label),
+            before=_in_words(resource, was),
+            after=_in_words(resource, grant),
+            reason=reason,
+            product=product,
+        )
+    if before:
+        bump_policy()
+    return before
+
+
+@transaction.atomic
+def end_grants() -> int:
+    """Take away the grants whose time is over, and return how many.
+
+    They have not counted since then; that the policy moves ends the streams that run by them.
+    """
+    ended = list(
+        Grant.objects.select_for_update(skip_locked=True).filter(ends_at__lte=now()).order_by("pk")
+    )
+    names = {
+        each.thing: each.name
+        for product in {row.product for row in ended}
+        for each in resources_of(product)
+    }
+    for row in ended:
+        name = names.get((row.resource_type, row.resource_id), row.resource_type)
+        record(
+            actor=Actor.system(),
+            verb=GRANT_ENDED,
+            target=(row.node_kind, row.node_id, row.node_kind),
+            before={"thing": name, "ended_at": str(row.ends_at)},
+            product=row.product,
+        )
+    Grant.objects.filter(pk__in=[row.pk for row in ended]).delete()
+    if ended:
+        bump_policy()
+    return len(ended)
+
+
+@transaction.atomic
+def forget_resource(*, product: str, type: str, id: UUID) -> None:  # noqa: A002  as they are called
+    """Forget all grants of a thing that is gone for good."""
+    gone, _ = Grant.objects.filter(product=product, resource_type=type, resource_id=id).delete()
+    if gone:
+        bump_policy()
+
+
+def _check(resource: Resource, grant: rules.Grant | None) -> None:
+    if grant is None:
+        return
+    kind = resource_type(resource.type)
+    if grant.ends_at is not None and grant.ends_at <= now():
+        raise InvalidInput(
+            "The end is in the past.",
+            errors=[{"pointer": "/ends_at", "code": "past", "detail": "Choose a later moment."}],
+        )
+    if grant.carries_llm and (grant.is_denial or kind is None or not kind.may_carry_llm):
+        detail = "Only what lets people use an agent can bring its LLM along."
+        raise InvalidInput(
+            detail, errors=[{"pointer": "/carries_llm", "code": "carries_llm", "detail": detail}]
+        )
+
+
+def _keep(
+    product: str, resource: Resource, node: PathNode, grant: rules.Grant | None, actor: Actor
+) -> None:
+    named: dict[str, Any] = {
+        "product": product,
+        "resource_type": resource.type,
+        "resource_id": resource.id,
+        "node_id": node.id,
+    }
+    if grant is None:
+        Grant.objects.filter(**named).delete()
+    else:
+        values = {**asdict(grant), "node_kind": node.kind, "created_by": actor.label}
+        Grant.objects.update_or_create(**named, defaults=values)
+
+
+def _in_words(resource: Resource, grant: rules.Grant | None) -> dict[str, object]:
+    values: dict[str, object] = {"thing": resource.name, "state": "not said"}
+    if grant is not None:
+        values["state"] = "denied" if grant.is_denial else "allowed"
+        values["ends_at"] = None if grant.ends_at is None else grant.ends_at.isoformat()
+        values["carries_llm"] = grant.carries_llm
+    return values
