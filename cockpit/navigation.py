@@ -200,6 +200,13 @@ _SUPER_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "platform.manage_super_admins",
                 below="/super-admins/",
             ),
+            Entry(
+                "API reference",
+                "api",
+                "/api/docs/",
+                "platform.view_overview",
+                "rest openapi endpoints",
+            ),
             Entry("Audit log", "history", "/audit/", "platform.view_audit", "changes", "a"),
         ),
     ),

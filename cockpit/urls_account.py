@@ -2,7 +2,6 @@
 
 from django.urls import include, path
 
-from core.ui.reference.urls import account_urls
 from core.ui.sites import account_site
 
 urlpatterns = [
@@ -10,7 +9,6 @@ urlpatterns = [
     path("api/auth/v1/", include("core.api.auth.urls")),
     path("api/copilot/v1/", include("copilot.api.v1.urls")),
     path("api/console/v1/", include("console.api.v1.urls")),
-    *account_urls,
     path("", include("core.ui.reference.urls")),
     path("api/", include("core.api.urls")),
     path("notifications/", include("core.ui.notifications.urls")),

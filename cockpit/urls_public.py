@@ -7,6 +7,7 @@ from core.ui.sites import super_site
 urlpatterns = [
     path("", include("core.ui.identity.urls")),
     path("api/auth/v1/", include("core.api.auth.urls")),
+    path("api/superadmin/v1/", include("superadmin.api.v1.urls")),
     path("", include("superadmin.urls")),
     path("", include("core.ui.reference.urls")),
     path("api/", include("core.api.urls")),

@@ -4,7 +4,7 @@ It translates and decides nothing: an endpoint reads its input, calls one servic
 shows what came of it. DRF's ModelViewSet is not used, because it writes past the services.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any, ClassVar, NoReturn
@@ -14,6 +14,7 @@ from django.db import transaction
 from django.http.request import RawPostDataException
 from django.utils.cache import patch_vary_headers
 from rest_framework import exceptions, serializers
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -41,7 +42,10 @@ class CockpitViewSet(GenericViewSet[Any]):
     say, for each action, what its body and its address may hold. `output_class` shows an object.
     """
 
-    authentication_classes = (BearerAuthentication, SessionAuthentication)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (
+        BearerAuthentication,
+        SessionAuthentication,
+    )
     permission_classes = (HasCodename,)
     # OPTIONS would describe serializers that are not there; the OpenAPI documents do.
     metadata_class = None

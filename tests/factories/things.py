@@ -11,6 +11,7 @@ from core.access.refusals import Refusal, RefusedCaller, keep_refusal
 from core.access.rules.product import ProductAccess
 from core.access.scopes import EVERYTHING
 from core.access.services import switch_llm_on
+from core.audit.models import AuditEntry
 from core.audit.services import record
 from core.credits.models import Book, OverflowStatement
 from core.credits.services import allocating
@@ -99,7 +100,9 @@ def things_of_platform(account: Account, llm: Llm) -> Things:
         renew(book)
         found[""]["statement_id"] = OverflowStatement.objects.get(book=book).pk
     push_statements(account=account)
+    found[""]["name"] = "superadmin-v1"
     with in_public():
+        found[""]["entry_id"] = AuditEntry.objects.values_list("pk", flat=True)[0]
         colleague = UserFactory(is_active=False)
         found[""]["user_id"] = colleague.pk
         found[""]["token"] = invite_user(user=colleague, actor=TESTS).token

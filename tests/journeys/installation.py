@@ -159,7 +159,12 @@ class Installation:
         return gateway == web == 200
 
     def _pids(self, program: str) -> list[int]:
-        marks = {"gateway": "cockpit.asgi_gateway", "web": "cockpit.wsgi", "worker": "worker"}
+        marks = {
+            "gateway": "cockpit.asgi_gateway",
+            "web": "cockpit.wsgi",
+            # Granian has workers too.
+            "worker": "cockpit.celery worker",
+        }
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -194,7 +199,14 @@ class Visitor:
             answer = self.client.get(re.sub(r"^https?://[^/]+", "", answer.headers["Location"]))
         return answer
 
-    def post(self, path: str, *, page: str | None = None, **values: str) -> httpx.Response:
+    def post(
+        self,
+        path: str,
+        *,
+        page: str | None = None,
+        files: dict[str, tuple[str, str]] | None = None,
+        **values: str,
+    ) -> httpx.Response:
         """Send a form; `page` is where its token comes from, the same path by default."""
         shown = self.get(page or path)
         found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', shown.text)
@@ -202,7 +214,7 @@ class Visitor:
         # A form that must not count twice carries a number used once.
         nonce = re.search(r'name="nonce" value="([^"]+)"', shown.text)
         hidden = {"csrfmiddlewaretoken": found[1], **({"nonce": nonce[1]} if nonce else {})}
-        return self.client.post(path, data={**hidden, **values})
+        return self.client.post(path, data={**hidden, **values}, files=files)
 
     def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Ask the REST API as a page does: by the session, with the token against forgery."""

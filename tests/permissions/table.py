@@ -99,6 +99,10 @@ def identity(anyone: frozenset[str], signed_in: frozenset[str]) -> list[Row]:
         # Asks for the secret of a client, whoever is signed in.
         *post("/api/auth/v1/token", anyone),
         *get("/api/", NO_ONE, "404", "404"),
+        *get("/api/docs/", signed_in),
+        *get("/api/docs/<slug:name>/", signed_in),
+        *get("/api/docs/<slug:name>.yaml", anyone),
+        *get("/api/docs/<slug:name>.json", anyone),
         *get("/problems/", anyone),
         *get("/problems/<slug:code>", anyone),
         # Parts of Django's admin that come with a site.
@@ -340,10 +344,6 @@ ACCOUNT_ROWS = [
     *post("/notifications/mail/", SIGNED_IN),
     *post("/notifications/<uuid:notification_id>/read/", frozenset({"mia"}), "404"),
     *post("/notifications/<uuid:notification_id>/open/", frozenset({"mia"}), "404"),
-    *get("/api/docs/", SIGNED_IN),
-    *get("/api/docs/<slug:name>/", SIGNED_IN),
-    *get("/api/docs/<slug:name>.yaml", ANYONE),
-    *get("/api/docs/<slug:name>.json", ANYONE),
     *both("/admins/", ADMINS),
     *post("/admins/<uuid:assignment_id>/remove/", ADMINS),
     *product("copilot"),
@@ -430,8 +430,29 @@ def llm() -> list[Row]:
     ]
 
 
+def platform_api() -> list[Row]:
+    """Return the rows of the platform's REST API."""
+    at = "/api/superadmin/v1"
+    one, model = f"{at}/accounts/<slug:slug>", f"{at}/catalog/llms/<uuid:llm_id>"
+    admin = f"{one}/admins/<uuid:user_id>"
+    acts = [f"{one}/{act}" for act in ("suspend", "restore", "archive", "admins")]
+    money = [f"{one}/{act}" for act in ("credit-terms", "credit-factor", "grants", "take-backs")]
+    llm_acts = [f"{model}/{act}" for act in ("deployment", "credential", "retire", "restore")]
+    lists = [f"{at}/accounts", f"{at}/catalog/llms", f"{at}/catalog/prices"]
+    ceilings = [f"{one}/features", f"{one}/llms"]
+    return [
+        *_rest("GET", SUPER_ADMINS, *lists, f"{at}/usage", f"{at}/audit"),
+        *_rest("GET", SUPER_ADMINS, f"{at}/audit/<uuid:entry_id>", one, *ceilings, model),
+        *_rest("GET", SUPER_ADMINS, f"{one}/admins", f"{one}/credit-terms"),
+        *_rest("POST", SUPER_ADMINS, *lists, *acts, *money, *llm_acts, f"{admin}/invite"),
+        *_rest("PATCH", SUPER_ADMINS, one, *ceilings, model),
+        *_rest("DELETE", SUPER_ADMINS, admin, f"{model}/credential"),
+    ]
+
+
 PUBLIC_ROWS = [
     *identity(EVERYBODY, SUPER_ADMINS),
+    *platform_api(),
     *get("/", SUPER_ADMINS),
     *get("/audit/", SUPER_ADMINS),
     *get("/audit/export.csv", SUPER_ADMINS),

@@ -14,6 +14,8 @@ from core.kit.problems import NotFound
 
 # Deeper than any of our shapes, and an end to one that contains itself.
 DEEPEST = 6
+# What only the platform's own host serves.
+_PLATFORM = "superadmin-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +77,31 @@ class Reference:
     groups: tuple[tuple[str, tuple[Operation, ...]], ...]
 
 
-def names() -> list[str]:
-    """Return the documents that there are, the products' first."""
+def names(*, of_platform: bool) -> list[str]:
+    """Return the documents of the platform's host, or of an account's, the products' first."""
     found = sorted(path.stem for path in _folder().glob("*.yaml"))
-    return sorted(found, key=lambda name: (name.startswith("auth"), name))
+    shown = [name for name in found if name.startswith(_PLATFORM) == of_platform]
+    return sorted(shown, key=lambda name: (name.startswith("auth"), name))
 
 
-def text_of(name: str) -> str:
+def text_of(name: str, *, of_platform: bool) -> str:
     """Return a document as it stands in the repository.
 
     Raises:
-        NotFound: there is none of this name.
+        NotFound: the host has none of this name.
     """
-    if name not in names():
+    if name not in names(of_platform=of_platform):
         raise NotFound("There is no such API.")
     return (_folder() / f"{name}.yaml").read_text()
 
 
-def reference_of(name: str) -> Reference:
+def reference_of(name: str, *, of_platform: bool) -> Reference:
     """Return a document as the page shows it.
 
     Raises:
-        NotFound: there is none of this name.
+        NotFound: the host has none of this name.
     """
-    return _read(name, text_of(name))
+    return _read(name, text_of(name, of_platform=of_platform))
 
 
 def _folder() -> Path:

@@ -1,17 +1,14 @@
-"""Routes of the API reference (an account's host) and of the problems' pages (every host)."""
+"""Routes of the API reference and of the problems' pages, on every host."""
 
 from django.urls import path
 
 from core.ui.reference import views
 
-account_urls = [
+urlpatterns = [
     path("api/docs/", views.references, name="api-references"),
     path("api/docs/<slug:name>/", views.reference, name="api-reference"),
     path("api/docs/<slug:name>.yaml", views.document, {"form": "yaml"}, name="api-yaml"),
     path("api/docs/<slug:name>.json", views.document, {"form": "json"}, name="api-json"),
-]
-
-urlpatterns = [
     path("problems/", views.problems, name="problems"),
     path("problems/<slug:code>", views.problem, name="problem"),
 ]

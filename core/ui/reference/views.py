@@ -38,7 +38,7 @@ _ADVICE = {
 def reference(request: HttpRequest, name: str) -> HttpResponse:
     """Show one API: every operation with its fields, answers and examples."""
     try:
-        shown = openapi.reference_of(name)
+        shown = openapi.reference_of(name, of_platform=_is_platform(request))
     except NotFound as problem:
         raise Http404(problem.detail) from None
     return render_page(
@@ -46,7 +46,9 @@ def reference(request: HttpRequest, name: str) -> HttpResponse:
         "reference/api.html",
         title=_("API reference"),
         reference=shown,
-        documents=[(each, _label(each)) for each in openapi.names()],
+        documents=[
+            (each, _label(each)) for each in openapi.names(of_platform=_is_platform(request))
+        ],
         base_url=request.build_absolute_uri("/").rstrip("/"),
     )
 
@@ -54,15 +56,16 @@ def reference(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 @login_required
 def references(request: HttpRequest) -> HttpResponse:
-    """Lead to the API of the product in view."""
-    return HttpResponseRedirect(reverse("api-reference", args=(f"{current_product(request)}-v1",)))
+    """Lead to the API of the product in view, or to the platform's."""
+    api = "superadmin" if _is_platform(request) else current_product(request)
+    return HttpResponseRedirect(reverse("api-reference", args=(f"{api}-v1",)))
 
 
 @require_safe
-def document(request: HttpRequest, name: str, form: str) -> HttpResponse:  # noqa: ARG001
+def document(request: HttpRequest, name: str, form: str) -> HttpResponse:
     """Return an OpenAPI document as it is, for generators of clients."""
     try:
-        text = openapi.text_of(name)
+        text = openapi.text_of(name, of_platform=_is_platform(request))
     except NotFound as problem:
         raise Http404(problem.detail) from None
     if form == "json":
@@ -84,6 +87,10 @@ def problem(request: HttpRequest, code: str) -> HttpResponse:
     if kind is None:
         raise Http404(_("There is no problem of this name."))
     return render(request, "reference/problem.html", {"problem": _shown(kind)})
+
+
+def _is_platform(request: HttpRequest) -> bool:
+    return getattr(request, "account", None) is None
 
 
 def _label(name: str) -> str:
