@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from cockpit import own_llms
 from console import binding as console
 from copilot import binding as copilot
 from core.access.permissions import PRODUCTS
@@ -24,6 +25,7 @@ from core.gateway.ports import (
     Llm,
     Price,
     Principal,
+    Probe,
     Secret,
     WalletNote,
 )
@@ -104,11 +106,16 @@ class PostgresDirectory:
             # The version comes first: a change meanwhile makes the snapshot older, never newer.
             policy = PolicyState.objects.get(pk=1)
             offered = {product: offered_llms(account.id, product) for product in PRODUCTS}
+            brought = own_llms.own_llms_of(account)
+            own_ids = {"console": tuple(llm.id for llm in brought)}
             withheld = {product: withheld_features(account.id, product) for product in PRODUCTS}
             access = {
                 product: access_of(
                     product,
-                    offered=(llm.pk for llm in offered[product]),
+                    offered=(
+                        *(llm.pk for llm in offered[product]),
+                        *own_ids.get(product, ()),
+                    ),
                     withheld=withheld[product],
                     open_things=open_things(product),
                 )
@@ -116,16 +123,29 @@ class PostgresDirectory:
             }
             guardrails = {product: bound_guardrails(product) for product in PRODUCTS}
         terms = terms_of(account.id)
+        llms = _llms_of(account, offered, access)
+        # One of the same name takes the place of the platform's.
+        llms["console"] |= {llm.name: llm for llm in brought if llm.id in access["console"].on}
         return AccountSnapshot(
             account=account,
             is_suspended=row.is_closed or policy.is_suspended,
             credit_factor=terms.credit_factor,
             factor_version=terms.factor_version,
             policy_version=policy.version,
-            llms=_llms_of(account, offered, access),
+            llms=llms,
             guardrails=guardrails,
             access=access,
         )
+
+    def deployment_to_test(self, account_id: UUID, deployment_id: UUID) -> Probe:
+        """Return a deployment of an account, active or not, with its credential.
+
+        Raises:
+            NotFound: there is none.
+        """
+        account = _open_account(id=account_id)
+        with in_account(account):
+            return own_llms.probe_of(account, deployment_id)
 
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
         """Return what a refusal for lack of credits says about a wallet."""

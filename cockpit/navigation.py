@@ -125,6 +125,13 @@ _CONSOLE_GROUP = (
             "first call code snippet curl python typescript base url",
             "s",
         ),
+        Entry(
+            "Own LLMs",
+            "dns",
+            "/console/deployments/",
+            "console.manage_deployments",
+            "deployments byo bring your own azure bedrock vllm ollama health",
+        ),
         Entry("Virtual keys", "key", "/console/keys/", "console.own_keys", "api key token", "k"),
     ),
 )

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from cockpit.navigation import search_pages
 from console.selectors.keys import active_keys, keys_for
+from console.selectors.own_llms import offered_llms as console_llms
 from core.access.permissions import may
 from core.access.scopes import scope_of
 from core.access.selectors import active_llm_ids
@@ -173,7 +174,8 @@ def _llms(request: HttpRequest, product: Product, term: str) -> list[Result]:
         return []
     sees_all = may(request.user, f"{product.slug}.manage_llms")
     on = active_llm_ids(product.slug)
-    rows = offered_llms(request.account.pk, product.slug)  # type: ignore[attr-defined]
+    read = console_llms if product.slug == "console" else offered_llms
+    rows = read(request.account.pk, product.slug)  # type: ignore[attr-defined]
     return [
         Result(
             _("LLMs"),

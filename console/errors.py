@@ -1,6 +1,6 @@
 """What can go wrong in Console."""
 
-from core.kit.problems import Conflict
+from core.kit.problems import Conflict, NotAllowed
 
 
 class KeyRevoked(Conflict):
@@ -8,3 +8,24 @@ class KeyRevoked(Conflict):
 
     code = "key_revoked"
     title = "This key is revoked"
+
+
+class VendorNotAllowed(NotAllowed):
+    """The super admin does not let the account use this vendor."""
+
+    code = "vendor_not_allowed"
+    title = "Your account may not use this vendor"
+
+
+class NameTaken(Conflict):
+    """Another LLM of the account answers under this name."""
+
+    code = "name_taken"
+    title = "This name is taken"
+
+
+class OwnLlmArchived(Conflict):
+    """What is archived is not changed."""
+
+    code = "own_llm_archived"
+    title = "This LLM is archived"

@@ -1,10 +1,11 @@
 """Routes of Console's pages."""
 
-from console.pages import key, keys, start
+from console.pages import deployments, key, keys, own_llms, start
 from console.pages.first_steps import key_step
 from console.product import PRODUCT
+from console.selectors.own_llms import offered_llms
 from core.ui.product.urls import product_urls
-from tenants.selectors import credit_factor_of, offered_llms, withheld_features
+from tenants.selectors import credit_factor_of, withheld_features
 
 app_name = "console"
 urlpatterns = [
@@ -18,4 +19,6 @@ urlpatterns = [
     *keys.urls(),
     *key.urls(),
     *start.urls(),
+    *own_llms.urls(),
+    *deployments.urls(),
 ]

@@ -23,7 +23,9 @@ RESERVED_SLUGS = frozenset({
 
 # What clients send as `model`: one word, as vendors write them.
 LLM_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,79}"
-_LLM_KINDS = ("chat", "embedding", "image")
+_LLM_KINDS = (
+    "chat", "embedding", "image", "transcription", "speech", "rerank", "moderation",
+)  # fmt: skip
 _LENGTHS = {"title": 120, "vendor": 60, "provider": 40, "upstream_model": 120}
 # Dearer than any LLM by far, and still exact in the column.
 _DEAREST_USD = Decimal(1_000_000)

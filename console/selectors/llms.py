@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from console.product import PRODUCT
+from console.selectors.own_llms import offered_llms
 from core.access.selectors import active_llm_ids
 from tenants.models import Llm
-from tenants.selectors import offered_llms
 
 
 def llms_on(account_id: UUID, *, kinds: Iterable[str] = ()) -> list[Llm]:

@@ -51,6 +51,8 @@ _TEAM_ADMIN = (
 )
 _ORGANIZATION_ADMIN = (*_TEAM_ADMIN, "view_organizations", "manage_teams")
 _KEYS = ("manage_keys", "own_keys", "view_keys", "view_logs")
+# A company's own contracts with providers are for its account admins.
+_DEPLOYMENTS = ("manage_deployments",)
 _MEMBER_OF_A_PRODUCT = ("use",)
 
 
@@ -63,7 +65,7 @@ ROLE_CODENAMES: dict[tuple[Role, str], frozenset[str]] = {
         {"account.view_overview", "account.manage_admins", "account.view_people"}
     )
     | _of("copilot", _ADMIN_OF_A_PRODUCT)
-    | _of("console", (*_ADMIN_OF_A_PRODUCT, *_KEYS)),
+    | _of("console", (*_ADMIN_OF_A_PRODUCT, *_KEYS, *_DEPLOYMENTS)),
     (Role.ORGANIZATION_ADMIN, "copilot"): _of("copilot", _ORGANIZATION_ADMIN),
     (Role.ORGANIZATION_ADMIN, "console"): _of("console", (*_ORGANIZATION_ADMIN, *_KEYS)),
     (Role.TEAM_ADMIN, "copilot"): _of("copilot", _TEAM_ADMIN),

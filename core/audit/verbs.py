@@ -52,6 +52,8 @@ _CATEGORY_OF_NOUN = {
     "connection": "connections",
     "credential": "connections",
     "tool": "connections",
+    "deployment": "access",
+    "own_llm": "access",
     "key": "keys",
     "client_app": "keys",
     "account": "account",

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from core.gateway import bodies, replies
+from core.gateway import bodies, probing, replies
 from core.gateway.bodies import Body
 from core.gateway.errors import InvalidBody, LlmNotFound, UnknownPath, WrongMethod, problem_of
 from core.gateway.gateway import Gateway
@@ -62,6 +62,7 @@ def build_app(open_gateway: OpenGateway, *, settings: GatewaySettings) -> Starle
             *(Route(path, _Calls(read), methods=["POST"]) for path, read in _READERS.items()),
             Route("/v1/models", _models),
             Route("/v1/models/{name:path}", _model),
+            Route(probing.PATH, _test_deployment, methods=["POST"]),
             Route("/healthz", _healthz),
             Route("/readyz", _readyz),
             Route("/metrics", _metrics),
@@ -112,6 +113,14 @@ async def _model(request: Request) -> Response:
         if llm.name == name:
             return json_response(replies.model_body(llm), headers=_headers())
     raise LlmNotFound(f"There is no LLM named {name[:200]!r} for this caller.", param="model")
+
+
+async def _test_deployment(request: Request) -> Response:
+    gateway: Gateway = request.app.state.gateway
+    body = bodies.parse(await read_body(request, gateway.settings))
+    ticket = probing.read_ticket(str(body.get("ticket", "")))
+    verdict = await gateway.test_deployment(ticket)
+    return json_response(verdict.body(), headers=_headers())
 
 
 async def _healthz(_: Request) -> Response:

@@ -210,7 +210,7 @@ def _says_something(choice: Mapping[str, Any]) -> bool:
 def _cooldown(problem: Problem, failures: int) -> float:
     if isinstance(problem, UpstreamCredential):
         return CREDENTIAL_COOLDOWN_SECONDS
-    wait = FIRST_COOLDOWN_SECONDS * 2 ** min(failures - 1, 6)
+    wait = math.ldexp(FIRST_COOLDOWN_SECONDS, min(failures - 1, 6))
     if isinstance(problem, UpstreamLimited):
         wait = max(wait, float(problem.extensions.get("retry_after_seconds", 1)))
     return min(wait, LONGEST_COOLDOWN_SECONDS)

@@ -160,7 +160,13 @@ class AddressNotAllowed(Problem):
     status = 403
 
 
-class UpstreamRejected(Problem):
+class UpstreamProblem(Problem):
+    """The provider did not answer. `private_detail` is its own words, for who runs the LLM."""
+
+    private_detail: str = ""
+
+
+class UpstreamRejected(UpstreamProblem):
     """The provider says that the request itself is wrong."""
 
     code = "upstream_rejected"
@@ -168,7 +174,7 @@ class UpstreamRejected(Problem):
     status = 400
 
 
-class UpstreamLimited(Problem):
+class UpstreamLimited(UpstreamProblem):
     """The provider admits no more requests at the moment."""
 
     code = "upstream_rate_limited"
@@ -176,7 +182,7 @@ class UpstreamLimited(Problem):
     status = 429
 
 
-class UpstreamTimeout(Problem):
+class UpstreamTimeout(UpstreamProblem):
     """The provider did not answer in time."""
 
     code = "upstream_timeout"
@@ -184,7 +190,7 @@ class UpstreamTimeout(Problem):
     status = 504
 
 
-class UpstreamFailed(Problem):
+class UpstreamFailed(UpstreamProblem):
     """The provider broke, cut the connection, or refused the deployment's credential."""
 
     code = "upstream_failed"

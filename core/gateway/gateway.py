@@ -15,6 +15,7 @@ from core.gateway.errors import AccountSuspended, CallStopped, Overloaded, probl
 from core.gateway.pipeline import Call, Services
 from core.gateway.policy_watch import PolicyWatch
 from core.gateway.ports import Directory, Ledger, Llm, Principal
+from core.gateway.probing import ProbeTicket, Verdict, probe
 from core.gateway.providers import Upstream
 from core.gateway.rates import RateLimiter
 from core.gateway.refusals import Refusals
@@ -51,6 +52,7 @@ class Gateway:
     ) -> None:
         self.settings = settings or GatewaySettings()
         self._threads = DatabaseThreads()
+        self._directory = directory
         self._pool = GuardrailPool()
         self.snapshots = Snapshots(directory, self._threads)
         self._watch = PolicyWatch(self.snapshots, self._threads, redis_url=redis_url)
@@ -156,6 +158,17 @@ class Gateway:
         if snapshot.is_suspended:
             raise AccountSuspended("A super admin has suspended this account; ask them about it.")
         return principal, usable_llms(snapshot, principal)
+
+    async def test_deployment(self, ticket: ProbeTicket) -> Verdict:
+        """Call a deployment once, for whoever manages it; nothing is charged.
+
+        Raises:
+            NotFound: there is no such deployment.
+        """
+        asked = await self._threads.run(
+            lambda: self._directory.deployment_to_test(ticket.account_id, ticket.deployment_id)
+        )
+        return await probe(self._services.upstream, asked)
 
     # -- what goes on beside the calls -------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.gateway.bodies import Body
 from core.gateway.fast_lane import FastLane
-from core.gateway.ports import Llm
+from core.gateway.ports import Deployment, Llm
 from core.gateway.upstream import LiteLlm
 from core.gateway.wire import Piece, Reply
 from core.tenancy.context import AccountRef
@@ -41,6 +41,10 @@ class Lanes:
     ) -> AsyncIterator[Piece]:
         """Yield the pieces of an answer."""
         return self._lane(llm).stream(account, llm, params, seconds=seconds)
+
+    def facts(self, deployment: Deployment) -> dict[str, Any]:
+        """Return what is known of a model, as a start for its price and its limits."""
+        return self._litellm.facts(deployment)
 
     async def close(self) -> None:
         """Close the connections of both."""

@@ -3,6 +3,7 @@
 The values are frozen, so that a cache may hold them and threads may share them.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -51,6 +52,17 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("A secret is not pickled.")
+
+
+def secret_parts(text: str) -> dict[str, str]:
+    """Return the named parts of a credential that has several, such as a pair of AWS keys."""
+    if not text.startswith("{"):
+        return {}
+    try:
+        parts = json.loads(text)
+    except ValueError:
+        return {}
+    return {name: value for name, value in parts.items() if isinstance(value, str) and value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +198,14 @@ class WalletNote:
     helpers: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A deployment that somebody wants to test, active or not, priced or not."""
+
+    account: AccountRef
+    llm: Llm
+
+
 class Directory(Protocol):
     """Resolves callers and accounts. Synchronous; it runs in a thread that closes its connections.
 
@@ -197,6 +217,7 @@ class Directory(Protocol):
     def snapshot(self, account_id: UUID) -> AccountSnapshot: ...
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote: ...
     def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID: ...
+    def deployment_to_test(self, account_id: UUID, deployment_id: UUID) -> Probe: ...
 
 
 class Ledger(Protocol):

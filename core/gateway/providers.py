@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 from core.gateway.bodies import Body
-from core.gateway.ports import Llm
+from core.gateway.ports import Deployment, Llm
 from core.gateway.wire import Piece, Reply
 from core.tenancy.context import AccountRef
 
@@ -14,6 +14,7 @@ class Upstream(Protocol):
 
     async def count_input(self, body: Body) -> int: ...
     def count_text(self, text: str) -> int: ...
+    def facts(self, deployment: Deployment) -> dict[str, Any]: ...
     def takes_image_addresses(self, llm: Llm) -> bool: ...
 
     async def answer(

@@ -26,7 +26,8 @@ from core.gateway import wire
 from core.gateway.bodies import Body
 from core.gateway.demo.answers import Answer
 from core.gateway.demo.provider import DemoProvider
-from core.gateway.ports import Llm
+from core.gateway.litellm_params import facts_of, litellm_params
+from core.gateway.ports import Deployment, Llm
 from core.gateway.upstream_errors import problem_of_upstream
 from core.gateway.wire import Piece, Reply
 from core.tenancy.context import AccountRef
@@ -119,6 +120,10 @@ class LiteLlm:
         except Exception as error:  # noqa: BLE001
             raise problem_of_upstream(error, llm.deployment) from None
 
+    def facts(self, deployment: Deployment) -> dict[str, Any]:
+        """Return what LiteLLM's list says of a model: a start for its price and its limits."""
+        return facts_of(deployment, litellm.model_cost)
+
     async def close(self) -> None:
         """Close the connections to providers."""
         await litellm.close_litellm_async_clients()
@@ -135,17 +140,8 @@ class LiteLlm:
 
 
 def _build_router(llm: Llm) -> Any:
-    deployment = llm.deployment
-    params: dict[str, Any] = {
-        "model": f"{deployment.provider}/{deployment.upstream_model}",
-        "max_retries": 0,
-        # Without a key of its own LiteLLM would take one from the environment.
-        "api_key": deployment.api_key.reveal() if deployment.api_key else "none",
-    }
-    if deployment.api_base:
-        params["api_base"] = deployment.api_base
     router = litellm.Router(
-        model_list=[{"model_name": llm.name, "litellm_params": params}],
+        model_list=[{"model_name": llm.name, "litellm_params": litellm_params(llm.deployment)}],
         num_retries=0,
         # With one deployment a cooldown would only turn one failure into many.
         disable_cooldowns=True,

@@ -7,10 +7,11 @@ import structlog
 from core.gateway.errors import (
     UpstreamFailed,
     UpstreamLimited,
+    UpstreamProblem,
     UpstreamRejected,
     UpstreamTimeout,
 )
-from core.gateway.ports import Deployment
+from core.gateway.ports import Deployment, Secret, secret_parts
 from core.kit.problems import Problem
 
 log = structlog.get_logger(__name__)
@@ -46,8 +47,22 @@ class UpstreamCredential(UpstreamFailed):
     title = "The provider did not accept our deployment of this LLM"
 
 
+class UpstreamModelUnknown(UpstreamCredential):
+    """The provider does not know the deployment's LLM."""
+
+
+class UpstreamUnreachable(UpstreamFailed):
+    """Nobody answers at the provider's address."""
+
+
 def problem_of_upstream(error: Exception, deployment: Deployment) -> Problem:
     """Return what went wrong at a provider as a problem of ours."""
+    problem = _problem_of(error, deployment)
+    problem.private_detail = _cleaned(str(getattr(error, "message", "") or ""), deployment)
+    return problem
+
+
+def _problem_of(error: Exception, deployment: Deployment) -> UpstreamProblem:
     original = getattr(error, "original_exception", None)
     if isinstance(original, Exception) and type(error).__name__ == "MidStreamFallbackError":
         error = original
@@ -67,11 +82,17 @@ def problem_of_upstream(error: Exception, deployment: Deployment) -> Problem:
     if status in {400, 413, 415, 422}:
         return _rejected(error, deployment)
     if status in {401, 403, 404}:
-        return UpstreamCredential("Ask who runs this gateway to test the deployment.")
-    return UpstreamFailed()
+        kind = UpstreamModelUnknown if status == 404 else UpstreamCredential
+        return kind("Ask who runs this gateway to test the deployment.")
+    return UpstreamUnreachable() if _is_unreachable(error) else UpstreamFailed()
 
 
-def _rejected(error: Exception, deployment: Deployment) -> Problem:
+def _is_unreachable(error: Exception) -> bool:
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return bool(kinds & {"ClientConnectorError", "APIConnectionError"})
+
+
+def _rejected(error: Exception, deployment: Deployment) -> UpstreamProblem:
     kinds = {kind.__name__ for kind in type(error).__mro__}
     detail = _cleaned(str(getattr(error, "message", "") or error), deployment)
     if "ContextWindowExceededError" in kinds:
@@ -83,10 +104,18 @@ def _rejected(error: Exception, deployment: Deployment) -> Problem:
 
 def _cleaned(text: str, deployment: Deployment) -> str:
     text = _AROUND.sub("", _AFTER.sub("", text)).strip()
-    for hidden in (deployment.api_key and deployment.api_key.reveal(), deployment.api_base):
+    for hidden in (*_parts_of(deployment.api_key), deployment.api_base):
         if hidden:
             text = text.replace(hidden, "…")
     return _SECRET.sub("…", text)[:MOST_CHARACTERS]
+
+
+def _parts_of(secret: Secret | None) -> list[str]:
+    """Return a credential, and each value in it where it has several."""
+    if secret is None:
+        return []
+    whole = secret.reveal()
+    return [whole, *(secret_parts(whole).values())]
 
 
 def _retry_after(error: Exception) -> int:

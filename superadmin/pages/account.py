@@ -14,6 +14,7 @@ _TABS = (
     ("account", _("Summary"), "space_dashboard"),
     ("account-credits", _("Credits"), "account_balance_wallet"),
     ("account-llms", _("LLMs"), "neurology"),
+    ("account-own-llms", _("Own LLMs"), "dns"),
     ("account-features", _("Features"), "toggle_on"),
     ("account-admins", _("Admins"), "admin_panel_settings"),
     ("account-audit", _("Audit"), "history"),

@@ -6,6 +6,7 @@ from tenants.models.anchors import AuditAnchor
 from tenants.models.features import WithheldFeature
 from tenants.models.figures import AccountFigure, DailyFigure
 from tenants.models.llms import Llm, LlmKind, LlmOffer, PlatformDeployment, PriceRow
+from tenants.models.own_llms import OwnLlmTerms
 from tenants.models.signing import SigningKey
 from tenants.models.statements import StatementSummary
 from tenants.models.terms import CreditFactor, CreditTerms
@@ -22,6 +23,7 @@ __all__ = (
     "Llm",
     "LlmKind",
     "LlmOffer",
+    "OwnLlmTerms",
     "Period",
     "PlatformDeployment",
     "PriceRow",

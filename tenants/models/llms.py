@@ -17,6 +17,10 @@ class LlmKind(models.TextChoices):
     CHAT = "chat", _("Chat")
     EMBEDDING = "embedding", _("Embedding")
     IMAGE = "image", _("Image")
+    TRANSCRIPTION = "transcription", _("Speech to text")
+    SPEECH = "speech", _("Text to speech")
+    RERANK = "rerank", _("Reranking")
+    MODERATION = "moderation", _("Moderation")
 
 
 class Llm(models.Model):

@@ -6,7 +6,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from console.services.deployments import add_deployment
 from console.services.keys import create_key
+from console.services.own_llms import create_own_llm
 from core.access.refusals import Refusal, RefusedCaller, keep_refusal
 from core.access.rules.product import ProductAccess
 from core.access.scopes import EVERYTHING
@@ -24,6 +26,7 @@ from core.hierarchy.services.members import invite_member
 from core.hierarchy.verbs import RENAMED
 from core.identity.models import Role, RoleAssignment
 from core.identity.services import invite_user
+from core.kit.ids import uuid7
 from core.notifications import kinds
 from core.notifications.services import notify
 from core.people.models import JobKind
@@ -190,6 +193,7 @@ def _things_at(
         name = _canary(mark, "key")
         key = create_key(account=account, membership=place, name=name, actor=TESTS).key
         found["key_id"] = key.pk
+        found |= _own_llm(account)
     return found
 
 
@@ -207,6 +211,21 @@ def _refusal(product: Product, place: Any, llm: Llm, mark: str) -> UUID:
     )
     refusal = Refusal("llm", str(llm.pk), _canary(mark, "llm"), decision)
     return keep_refusal(caller=caller, refusal=refusal, policy_version=1)
+
+
+def _own_llm(account: Account) -> dict[str, UUID | str]:
+    # The whole account's, so that it carries no branch's mark.
+    title = _canary(account.slug, "own-llm")
+    llm = create_own_llm(account=account, name=f"own-{uuid7()}", title=title, actor=TESTS)
+    place = add_deployment(
+        account=account,
+        llm=llm,
+        vendor="openai",
+        upstream_model=_canary(account.slug, "deployment"),
+        credential={"api_key": f"sk-{account.slug}-canary-credential"},
+        actor=TESTS,
+    )
+    return {"own_llm_id": llm.pk, "deployment_id": place.pk}
 
 
 def _entry(product: Product, team: Any, mark: str) -> UUID:

@@ -16,6 +16,7 @@ from core.gateway.ports import (
     LlmKind,
     Price,
     Principal,
+    Probe,
     Secret,
     WalletNote,
 )
@@ -157,6 +158,11 @@ class FakeDirectory:
             guardrails={self.product: self.guardrails},
             access={product: self._access(product) for product in self.llms},
         )
+
+    def deployment_to_test(self, account_id: UUID, deployment_id: UUID) -> Probe:
+        assert account_id == self.account.id
+        llms = self.llms[self.product].values()
+        return Probe(self.account, next(llm for llm in llms if llm.id == deployment_id))
 
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
         return WalletNote("the wallet of Mia", ("Theo (team admin)", "Ada (account admin)"))

@@ -332,6 +332,23 @@ def rest_keys() -> list[Row]:
     ]
 
 
+def own_llms(at: str) -> list[Row]:
+    """Return the rows of the pages about the account's own LLMs and where they run."""
+    llm, place = f"{at}/llms/<uuid:own_llm_id>", f"{at}/<uuid:deployment_id>"
+    return [
+        *both(f"{at}/", ADMINS),
+        *both(f"{llm}/", ADMINS),
+        *post(f"{llm}/price/", ADMINS),
+        *post(f"{llm}/archive/", ADMINS),
+        *both(f"{llm}/add/", ADMINS),
+        *both(f"{place}/", ADMINS),
+        *post(f"{place}/credential/", ADMINS),
+        *post(f"{place}/test/", ADMINS),
+        *post(f"{place}/switch/", ADMINS),
+        *post(f"{place}/archive/", ADMINS),
+    ]
+
+
 ACCOUNT_ROWS = [
     *identity(ANYONE, SIGNED_IN),
     *get("/", SIGNED_IN),
@@ -351,6 +368,7 @@ ACCOUNT_ROWS = [
     *both("/console/start/", SIGNED_IN),
     # Ada has no seat.
     *get("/console/start/call/", MEMBERS),
+    *own_llms("/console/deployments"),
     *both("/console/keys/", SIGNED_IN),
     *get("/console/keys/places/", SIGNED_IN),
     # The key is Mia's.
@@ -399,6 +417,7 @@ def account() -> list[Row]:
         *post(f"{at}/features/save/", SUPER_ADMINS),
         *get(f"{at}/llms/", SUPER_ADMINS),
         *post(f"{at}/llms/save/", SUPER_ADMINS),
+        *both(f"{at}/own-llms/", SUPER_ADMINS),
     ]
 
 
