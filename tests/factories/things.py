@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from console.models import OwnLlm
 from console.services.deployments import add_deployment
 from console.services.keys import create_key
 from console.services.own_llms import create_own_llm
@@ -214,7 +215,10 @@ def _refusal(product: Product, place: Any, llm: Llm, mark: str) -> UUID:
 
 
 def _own_llm(account: Account) -> dict[str, UUID | str]:
-    # The whole account's, so that it carries no branch's mark.
+    # The whole account's: every branch may see it, and none has one of its own.
+    known = OwnLlm.objects.filter(title=_canary(account.slug, "own-llm")).first()
+    if known is not None:
+        return {"own_llm_id": known.pk, "deployment_id": known.deployments.earliest("order").pk}
     title = _canary(account.slug, "own-llm")
     llm = create_own_llm(account=account, name=f"own-{uuid7()}", title=title, actor=TESTS)
     place = add_deployment(
