@@ -1,7 +1,9 @@
 """What the world may do to a ledger, as problems."""
 
+from uuid import UUID
+
 from core.credits.messages import ReserveAnswer
-from core.credits.models import Balance, WalletKind
+from core.credits.models import WalletKind
 from core.kit.money import format_credits
 from core.kit.problems import Conflict, InvalidInput, NotAllowed, NotFound, Problem
 
@@ -135,15 +137,15 @@ class CannotUndo(Conflict):
     title = "This cannot be undone"
 
 
-def not_enough_in(balance: Balance, *, kind: str, asked: int) -> InsufficientCredits:
+def not_enough_in(wallet: UUID, *, kind: str, free: int, asked: int) -> InsufficientCredits:
     """Return the problem of moving `asked` out of a wallet that has less to give."""
-    available = max(balance.free, 0)
+    available = max(free, 0)
     name = WalletKind(kind).label
     return InsufficientCredits(
         f"{name} has {format_credits(available)} credits free; this takes {format_credits(asked)}.",
         asked=format_credits(asked),
         available=format_credits(available),
-        wallet=str(balance.wallet_id),
+        wallet=str(wallet),
         wallet_kind=kind,
     )
 

@@ -95,7 +95,9 @@ def plan_of(
     }
     moves = moves_between(seen, after, spots=spots, source=source)
     deltas, through = rules.deltas_of(moves), _through(moves, spots)
-    touched = sorted({*after, *deltas} - {source}, key=lambda wallet: (spots[wallet].depth, wallet))
+    touched = sorted(
+        {*after, *deltas} - {source}, key=lambda wallet: (spots[wallet].depth, wallet.int)
+    )
     changes = tuple(
         Change(
             wallet,
@@ -150,12 +152,13 @@ def _as_seen(
     """Return a rule by what its credits owe to the source, and, leaving, by what is free of it."""
     if rule is None:
         return None
-    share = rule.share if rule.split in from_source else 0
-    if free is None and rule.is_pinned and share:
+    is_ours = rule.split in from_source
+    share = rule.share if is_ours else 0
+    if free is None and rule.is_pinned and is_ours:
         # A renewal that ran short gave less than what is pinned: the rest is still owed.
         return replace(rule, amount=share, share=share)
     if free is None:
-        return replace(rule, share=share)
+        return rule if share == rule.share else replace(rule, share=share)
     amount = min(rule.amount, max(free, 0))
     return replace(rule, amount=amount, share=min(share, amount))
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from core.credits.rules import Move
 
 FIXED, EQUAL_SHARE = "fixed", "equal_share"
+
+# Orders ids as ids compare, in a third of the time.
+by_id = attrgetter("int")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ def equal_shares(total: int, wallets: Collection[UUID]) -> dict[UUID, int]:
     if not wallets:
         return {}
     base, rest = divmod(total, len(wallets))
-    return {wallet: base + (place < rest) for place, wallet in enumerate(sorted(wallets))}
+    order = sorted(wallets, key=by_id)
+    return {wallet: base + (place < rest) for place, wallet in enumerate(order)}
 
 
 def pinned_in(standing: Mapping[UUID, Standing | None]) -> int:
@@ -112,13 +117,17 @@ def moves_between(
     caller has set `share` to 0 in those of `before` whose share came from another source: that
     part stays with the parent.
     """
-    flows: dict[UUID, int] = {}
+    shares: dict[UUID, int] = {}
+    others: dict[UUID, int] = {}
     for wallet in before.keys() | after.keys():
         old, new = before.get(wallet), after.get(wallet)
         share = (new.share if new else 0) - (old.share if old else 0)
         amount = (new.amount if new else 0) - (old.amount if old else 0)
-        _flow(flows, wallet, share, spots=spots, source=source)
-        flows[wallet] = flows.get(wallet, 0) + amount - share
+        shares[wallet] = share
+        others[wallet] = amount - share
+    flows = _through(shares, spots=spots, source=source)
+    for wallet, amount in others.items():
+        flows[wallet] = flows.get(wallet, 0) + amount
     return moves_along(flows, spots=spots)
 
 
@@ -128,7 +137,7 @@ def moves_along(flows: Mapping[UUID, int], *, spots: Mapping[UUID, Spot]) -> tup
     What goes up comes first, from the leaves; then what goes down, from the root.
     """
     ups, downs = [], []
-    for wallet in sorted(flows, key=lambda wallet: (spots[wallet].depth, wallet)):
+    for wallet in sorted(flows, key=lambda wallet: (spots[wallet].depth, wallet.int)):
         parent, flow = spots[wallet].parent, flows[wallet]
         if flow > 0:
             downs.append(Move(parent, wallet, flow, "allocate"))
@@ -153,6 +162,15 @@ def is_below(wallet: UUID, source: UUID, *, spots: Mapping[UUID, Spot]) -> bool:
     return wallet != source and source in _line(wallet, spots)
 
 
+def all_below(source: UUID, *, spots: Mapping[UUID, Spot]) -> set[UUID]:
+    """Return all whose credits may come from `source`."""
+    found = {source}
+    for wallet in sorted(spots, key=lambda wallet: spots[wallet].depth):
+        if spots[wallet].parent in found:
+            found.add(wallet)
+    return found - {source}
+
+
 def nearest_above(wallets: Iterable[UUID], *, spots: Mapping[UUID, Spot]) -> UUID | None:
     """Return the lowest wallet that stands above all of these."""
     lines = [_line(wallet, spots)[1:] for wallet in wallets]
@@ -169,16 +187,22 @@ def _line(wallet: UUID, spots: Mapping[UUID, Spot]) -> list[UUID]:
     return line
 
 
-def _flow(
-    flows: dict[UUID, int],
-    wallet: UUID,
-    amount: int,
-    *,
-    spots: Mapping[UUID, Spot],
-    source: UUID,
-) -> None:
-    while amount and wallet != source:
-        flows[wallet] = flows.get(wallet, 0) + amount
-        parent = spots[wallet].parent
-        assert parent is not None, "The source stands above."
-        wallet = parent
+def _through(
+    amounts: Mapping[UUID, int], *, spots: Mapping[UUID, Spot], source: UUID
+) -> dict[UUID, int]:
+    """Return what enters each wallet so that these amounts come from the source."""
+    levels: dict[int, dict[UUID, int]] = {}
+    for wallet, amount in amounts.items():
+        levels.setdefault(spots[wallet].depth, {})[wallet] = amount
+    flows: dict[UUID, int] = {}
+    while levels:
+        # The deepest first: what all below a wallet get goes through it as one amount.
+        for wallet, amount in levels.pop(max(levels)).items():
+            if wallet == source or not amount:
+                continue
+            flows[wallet] = amount
+            parent = spots[wallet].parent
+            assert parent is not None, "The source stands above."
+            above = levels.setdefault(spots[parent].depth, {})
+            above[parent] = above.get(parent, 0) + amount
+    return flows

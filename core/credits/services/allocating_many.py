@@ -80,8 +80,8 @@ def allocate_many(
     free = {wallet: balance.free for wallet, balance in balances.items()}
     plan = _planned(book, amounts, spots, free)
     for wallet, lacks in plan.lacking.items():
-        balance = balances[wallet]
-        raise not_enough_in(balance, kind=spots[wallet].kind, asked=max(balance.free, 0) + lacks)
+        has = free[wallet]
+        raise not_enough_in(wallet, kind=spots[wallet].kind, free=has, asked=max(has, 0) + lacks)
     apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=plan.moves)
     write_rules(act=claim.act, before=plan.before, after=plan.after)
     record(

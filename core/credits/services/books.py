@@ -85,14 +85,11 @@ def set_overflow_limit(*, book: Book, limit: int, actor: Actor, reason: str = ""
     cycle = hold_cycle(book)
     wallet = Wallet.objects.get(book=book, kind=WalletKind.OVERFLOW)
     balance = lock_balances(cycle, [wallet.pk])[wallet.pk]
-    before, balance.limit = balance.limit, limit
-    balance.overrun = rules.uncovered(
-        credited=balance.credited,
-        limit=balance.limit,
-        used=balance.used,
-        reserved=balance.reserved,
+    before = balance.limit
+    overrun = rules.uncovered(
+        credited=balance.credited, limit=limit, used=balance.used, reserved=balance.reserved
     )
-    balance.save(update_fields=("limit", "overrun"))
+    Balance.objects.filter(wallet=wallet, cycle=cycle).update(limit=limit, overrun=overrun)
     Book.objects.filter(pk=book.pk).update(overflow_limit=limit)
     book.overflow_limit = limit
     record(

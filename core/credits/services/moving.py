@@ -1,17 +1,19 @@
 """Acts and their transfers: what every service that moves credits shares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from core.audit.services import Actor
 from core.credits import rules
 from core.credits.errors import AlreadyUndone, IdempotencyMismatch, WalletMoved, not_enough_in
-from core.credits.models import Act, Balance, Book, Cycle, Wallet
+from core.credits.models import Act, Book, Cycle, Wallet
 from core.credits.rules import Move
-from core.credits.services.locking import hold_cycle, lock_balances
+from core.credits.services.locking import BalanceRow, array_of, hold_cycle, lock_balances
+from core.credits.split_rules import by_id
 from core.kit.ids import uuid7
 
 
@@ -63,7 +65,7 @@ def claim_act(
     return Claim(winner, is_repeat=winner.pk != act.pk)
 
 
-def lock_for(book: Book, wallets: Sequence[Wallet]) -> tuple[Cycle, dict[Any, Balance]]:
+def lock_for(book: Book, wallets: Sequence[Wallet]) -> tuple[Cycle, dict[UUID, BalanceRow]]:
     """Hold the open cycle and lock the balances of `wallets` in it.
 
     Raises:
@@ -80,24 +82,22 @@ def lock_for(book: Book, wallets: Sequence[Wallet]) -> tuple[Cycle, dict[Any, Ba
 
 
 def apply_moves(
-    *, act: Act, cycle: Cycle, balances: Mapping[Any, Balance], moves: Sequence[Move]
+    *, act: Act, cycle: Cycle, balances: Mapping[UUID, BalanceRow], moves: Sequence[Move]
 ) -> None:
     """Move credits between locked balances and write a transfer for each move.
 
     Raises:
         InsufficientCredits: a wallet would give more than it has free.
     """
-    deltas = {
-        wallet: delta for wallet, delta in sorted(rules.deltas_of(moves).items()) if delta != 0
-    }
+    deltas = {wallet: delta for wallet, delta in rules.deltas_of(moves).items() if delta != 0}
     for wallet_id, delta in deltas.items():
         balance = balances[wallet_id]
         if delta < 0 and balance.credited - balance.used - balance.reserved < -delta:
-            raise not_enough_in(balance, kind=balance.wallet.kind, asked=-delta)
+            raise not_enough_in(wallet_id, kind=balance.kind, free=balance.free, asked=-delta)
     with connection.cursor() as cursor:
         # Few or ten thousand: one statement each.
         if deltas:
-            cursor.execute(_CREDIT, [list(deltas), list(deltas.values()), cycle.pk])
+            cursor.execute(_CREDIT, [array_of(deltas), _numbers(deltas.values()), cycle.pk])
             assert cursor.rowcount == len(deltas), "Every balance was locked, so it is there."
         if moves:
             cursor.execute(_TRANSFER, _transfers(act, cycle, moves))
@@ -109,12 +109,16 @@ def _transfers(act: Act, cycle: Cycle, moves: Sequence[Move]) -> list[Any]:
         act.book_id,
         cycle.pk,
         # In order, so that a history by id reads as the moves were meant.
-        sorted(uuid7() for _ in moves),
-        [move.source for move in moves],
-        [move.destination for move in moves],
-        [move.amount for move in moves],
-        [move.kind for move in moves],
+        array_of(sorted((uuid7() for _ in moves), key=by_id)),
+        array_of(move.source for move in moves),
+        array_of(move.destination for move in moves),
+        _numbers(move.amount for move in moves),
+        "{" + ",".join([move.kind for move in moves]) + "}",
     ]
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 # What comes in covers an overrun first. Nothing here may make one.

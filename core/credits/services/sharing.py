@@ -17,18 +17,22 @@ def sharings_of(book: Book) -> list[Sharing]:
     )
     splits = Split.objects.select_related("source").in_bulk({r.split for r in rules.values()})
     spots = spots_of(book, rules)
-    found = []
-    for split in splits.values():
-        of_split = {
-            wallet: rule
-            for wallet, rule in rules.items()
-            if rule.split == split.pk and is_below(wallet, split.source_id, spots=spots)
-        }
-        paths = {wallet: _path(wallet, split.source_id, spots) for wallet in of_split}
-        found.append(
-            Sharing(split.pk, split.source_id, split.source.depth, split.total, of_split, paths)
+    sharing: dict[UUID, dict[UUID, Standing]] = {pk: {} for pk in splits}
+    for wallet, rule in rules.items():
+        assert rule.split is not None
+        if is_below(wallet, splits[rule.split].source_id, spots=spots):
+            sharing[rule.split][wallet] = rule
+    return [
+        Sharing(
+            pk,
+            split.source_id,
+            split.source.depth,
+            split.total,
+            sharing[pk],
+            {wallet: _path(wallet, split.source_id, spots) for wallet in sharing[pk]},
         )
-    return found
+        for pk, split in splits.items()
+    ]
 
 
 def keep_shares(*, act: Act, splits: Sequence[Sharing], shares: Mapping[UUID, int]) -> None:

@@ -26,14 +26,14 @@ from core.credits.errors import (
     PinnedTooMuch,
     not_enough_in,
 )
-from core.credits.models import SPLIT_LEVELS, Act, Balance, Cycle, Split, Wallet
+from core.credits.models import SPLIT_LEVELS, Act, Cycle, Split, Wallet
 from core.credits.planning import Plan, plan_of, plan_of_one
 from core.credits.selectors import open_cycle_of
 from core.credits.services.allocating import allocate_credits
-from core.credits.services.locking import hold_cycle, hold_splits, read_balances
+from core.credits.services.locking import BalanceRow, hold_cycle, hold_splits, read_balances
 from core.credits.services.moving import Claim, apply_moves, claim_act
 from core.credits.services.standing import lock_tree, spots_of, standing_of, write_rules
-from core.credits.split_rules import EQUAL_SHARE, Spot, Standing, is_below, pinned_in
+from core.credits.split_rules import EQUAL_SHARE, Spot, Standing, all_below, pinned_in
 from core.kit.ids import uuid7
 from core.kit.money import MAX_MICROCREDITS, format_credits
 
@@ -250,7 +250,7 @@ class _Work:
 
     def __init__(self, cycle: Cycle, source: Wallet, *, is_locked: bool) -> None:
         self._cycle, self._source, self._is_locked = cycle, source, is_locked
-        self._balances: dict[UUID, Balance] = {}
+        self._balances: dict[UUID, BalanceRow] = {}
         self._standing: dict[UUID, Standing] = {}
         self._spots: dict[UUID, Spot] = {}
 
@@ -317,13 +317,8 @@ class _Work:
         else:
             self._spots = spots_of(book, all_of_them)
             self._balances = read_balances(self._cycle, self._spots)
-        outside = [
-            w
-            for w in wallets
-            if w not in self._spots
-            or self._spots[w].kind not in SPLIT_LEVELS
-            or not is_below(w, self._source.pk, spots=self._spots)
-        ]
+        below = all_below(self._source.pk, spots=self._spots)
+        outside = {w for w in wallets if w not in below or self._spots[w].kind not in SPLIT_LEVELS}
         if outside:
             raise OutsideTheSource(
                 "Credits can only go to what stands below the node that they come from.",
@@ -377,8 +372,9 @@ class _Work:
     def _lacking(self, plan: Plan) -> InsufficientCredits:
         first = plan.lacking[0]
         problem = not_enough_in(
-            self._balances[first.wallet],
+            first.wallet,
             kind=first.kind,
+            free=first.free_before,
             asked=first.free_before - first.free_after,
         )
         if first.wallet != plan.source:

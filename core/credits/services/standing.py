@@ -1,110 +1,129 @@
 """Reading and writing many rules at once; each change is kept with its act."""
 
-import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 from django.db import connection
 
 from core.credits.errors import WalletMoved
-from core.credits.models import Act, AllocationRule, Balance, Book, Cycle, Wallet, WalletKind
+from core.credits.models import Act, Book, Cycle, WalletKind
 from core.credits.selectors import book_wallet
-from core.credits.services.locking import among, lock_balances
-from core.credits.split_rules import Spot, Standing
+from core.credits.services.locking import BalanceRow, array_of, lock_balances
+from core.credits.split_rules import Spot, Standing, by_id
 from core.kit.ids import uuid7
 
-_FIELDS = ("wallet_id", "amount", "mode", "pinned", "share", "split_id")
+# Where a wallet stands, as the table has it: its parent, its depth, its kind.
+_Places = dict[UUID, tuple[UUID | None, int, str]]
 
 
 def standing_of(wallets: Iterable[UUID]) -> dict[UUID, Standing]:
     """Return the rules of those of these wallets that have one."""
-    rows = AllocationRule.objects.filter(wallet_id__in=among(wallets)).values_list(*_FIELDS)
-    return {wallet: Standing(*values) for wallet, *values in rows}
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, [array_of(set(wallets))])
+        return {wallet: Standing(*values) for wallet, *values in cursor.fetchall()}
 
 
 def spots_of(book: Book, wallets: Iterable[UUID]) -> dict[UUID, Spot]:
     """Return where those of these wallets stand that the book has, and all above them."""
     unallocated = book_wallet(book, WalletKind.UNALLOCATED).pk
-    spots: dict[UUID, Spot] = {}
-    missing = {*wallets, unallocated}
-    while missing:
-        rows = Wallet.objects.filter(book=book, pk__in=among(missing))
-        found = {
-            pk: Spot(_above(pk, parent, unallocated), depth, kind)
-            for pk, parent, depth, kind in rows.values_list("pk", "parent_id", "depth", "kind")
-        }
-        spots.update(found)
-        missing = {spot.parent for spot in found.values() if spot.parent is not None} - spots.keys()
-    return spots
+    return _spots(_places(book, {*wallets, unallocated}), unallocated)
 
 
 def lock_tree(
     book: Book, cycle: Cycle, wallets: Collection[UUID], *, with_unallocated: bool = False
-) -> tuple[dict[UUID, Spot], dict[UUID, Balance]]:
+) -> tuple[dict[UUID, Spot], dict[UUID, BalanceRow]]:
     """Lock the balances of wallets and of all above them; Unallocated's if it is needed.
 
     Raises:
         WalletMoved: one of them came to stand elsewhere while we waited.
     """
-    seen = spots_of(book, wallets)
-    line = [wallet for wallet, spot in seen.items() if with_unallocated or spot.parent is not None]
+    unallocated = book_wallet(book, WalletKind.UNALLOCATED).pk
+    wanted = {*wallets, unallocated}
+    seen = _places(book, wanted)
+    line = seen.keys() if with_unallocated else seen.keys() - {unallocated}
     balances = lock_balances(cycle, line)
     # Whoever moves a wallet holds its balance, so from here on the parents stay.
-    if spots_of(book, wallets) != seen:
+    if _places(book, wanted) != seen:
         raise WalletMoved("Somebody has just moved this to another place. Look again.")
-    return seen, balances
+    return _spots(seen, unallocated), balances
 
 
 def write_rules(
     *, act: Act, before: Mapping[UUID, Standing | None], after: Mapping[UUID, Standing | None]
 ) -> None:
-    """Put the rules of wallets from `before` to `after`, None being none, and keep the change."""
-    changed = sorted(
+    """Put the rules of wallets from `before` to `after`, None being none, and keep the change.
+
+    `before` are the rules as they are, read under their locks.
+    """
+    changed = [
         wallet for wallet in before.keys() | after.keys() if before.get(wallet) != after.get(wallet)
-    )
+    ]
     if not changed:
         return
-    new = {wallet: after.get(wallet) for wallet in changed}
-    kept = {wallet: rule for wallet, rule in new.items() if rule is not None}
-    gone = [wallet for wallet, rule in new.items() if rule is None]
+    changed.sort(key=by_id)
+    new = [(wallet, after.get(wallet)) for wallet in changed]
+    kept = _columns([(wallet, rule) for wallet, rule in new if rule is not None])
+    gone = [wallet for wallet, rule in new if rule is None]
     with connection.cursor() as cursor:
-        if gone:
-            cursor.execute(
-                "DELETE FROM credits_allocationrule WHERE wallet_id = ANY(%s::uuid[])", [gone]
-            )
-        if kept:
-            cursor.execute(
-                _UPSERT,
-                [
-                    list(kept),
-                    [rule.amount for rule in kept.values()],
-                    [rule.mode for rule in kept.values()],
-                    [rule.pinned for rule in kept.values()],
-                    [rule.share for rule in kept.values()],
-                    [rule.split for rule in kept.values()],
-                ],
-            )
+        # First, while the table still has the rules as they were.
         cursor.execute(
-            _KEEP,
-            [
-                act.pk,
-                [uuid7() for _ in changed],
-                changed,
-                [_text(before.get(wallet)) for wallet in changed],
-                [_text(after.get(wallet)) for wallet in changed],
-            ],
+            _KEEP, [act.pk, array_of(changed), array_of(uuid7() for _ in changed), *kept]
         )
+        if gone:
+            cursor.execute(_DELETE, [array_of(gone)])
+        if len(gone) < len(new):
+            cursor.execute(_UPSERT, kept)
 
 
-def _above(wallet: UUID, parent: UUID | None, unallocated: UUID) -> UUID | None:
-    if parent is None and wallet != unallocated:
-        return unallocated
-    return parent
+def _places(book: Book, wallets: Collection[UUID]) -> _Places:
+    places: _Places = {}
+    missing = set(wallets)
+    with connection.cursor() as cursor:
+        while missing:
+            cursor.execute(_PLACES, [book.pk, array_of(missing)])
+            found = {pk: (parent, depth, kind) for pk, parent, depth, kind in cursor.fetchall()}
+            places.update(found)
+            parents = {parent for parent, _, _ in found.values() if parent is not None}
+            missing = parents - places.keys()
+    return places
 
 
-def _text(rule: Standing | None) -> str | None:
-    return json.dumps(rule.as_json()) if rule else None
+def _spots(places: _Places, unallocated: UUID) -> dict[UUID, Spot]:
+    return {
+        pk: Spot(unallocated if parent is None and pk != unallocated else parent, depth, kind)
+        for pk, (parent, depth, kind) in places.items()
+    }
 
+
+def _columns(rules: Sequence[tuple[UUID, Standing]]) -> list[str]:
+    """Return rules as arrays, one for each column."""
+    return [
+        array_of(wallet for wallet, _ in rules),
+        _array(str(rule.amount) for _, rule in rules),
+        _array(rule.mode for _, rule in rules),
+        _array("t" if rule.pinned else "f" for _, rule in rules),
+        _array(str(rule.share) for _, rule in rules),
+        array_of(rule.split for _, rule in rules),
+    ]
+
+
+def _array(words: Iterable[str]) -> str:
+    return "{" + ",".join(words) + "}"
+
+
+_STANDING = """
+SELECT wallet_id, amount, mode, pinned, share, split_id FROM credits_allocationrule
+WHERE wallet_id IN (SELECT unnest(%s::uuid[]))
+"""
+
+_PLACES = """
+SELECT id, parent_id, depth, kind FROM credits_wallet
+WHERE book_id = %s AND id IN (SELECT unnest(%s::uuid[]))
+"""
+
+_DELETE = """
+DELETE FROM credits_allocationrule WHERE wallet_id IN (SELECT unnest(%s::uuid[]))
+"""
 
 _UPSERT = """
 INSERT INTO credits_allocationrule
@@ -117,8 +136,18 @@ ON CONFLICT (wallet_id) DO UPDATE SET
     share = EXCLUDED.share, split_id = EXCLUDED.split_id, changed_at = EXCLUDED.changed_at
 """
 
-_KEEP = """
-INSERT INTO credits_rulechange (act_id, id, wallet_id, before, after)
-SELECT %s, r.id, r.wallet_id, r.before::jsonb, r.after::jsonb
-FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[]) AS r (id, wallet_id, before, after)
-"""
+# As `Standing.as_json` has it.
+_VALUES = """jsonb_build_object(
+    'amount', {0}.amount, 'mode', {0}.mode, 'pinned', {0}.pinned, 'share', {0}.share,
+    'split', {0}.split_id)"""
+
+_KEEP = f"""
+INSERT INTO credits_rulechange (act_id, wallet_id, id, before, after)
+SELECT %s, changed.wallet_id, changed.id,
+    CASE WHEN old.wallet_id IS NOT NULL THEN {_VALUES.format("old")} END,
+    CASE WHEN new.wallet_id IS NOT NULL THEN {_VALUES.format("new")} END
+FROM unnest(%s::uuid[], %s::uuid[]) AS changed (wallet_id, id)
+LEFT JOIN credits_allocationrule old ON old.wallet_id = changed.wallet_id
+LEFT JOIN unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bool[], %s::bigint[], %s::uuid[])
+    AS new (wallet_id, amount, mode, pinned, share, split_id) ON new.wallet_id = changed.wallet_id
+"""  # noqa: S608 (nothing but our own words)

@@ -12,7 +12,6 @@ from core.credits.errors import CannotUndo, CycleEnded
 from core.credits.models import (
     Act,
     AllocationRule,
-    Balance,
     Cycle,
     RuleChange,
     Split,
@@ -21,7 +20,7 @@ from core.credits.models import (
 )
 from core.credits.rules import Move
 from core.credits.selectors import open_cycle_of
-from core.credits.services.locking import hold_cycle, hold_splits, read_balances
+from core.credits.services.locking import BalanceRow, hold_cycle, hold_splits, read_balances
 from core.credits.services.moving import apply_moves, claim_act
 from core.credits.services.standing import lock_tree, spots_of, standing_of, write_rules
 from core.credits.split_rules import Spot, Standing
@@ -135,30 +134,37 @@ class _Back:
 
     def __init__(self, act: Act, cycle: Cycle) -> None:
         self._act, self._cycle = act, cycle
-        self._transfers = list(Transfer.objects.filter(act=act).order_by("-id"))
-        self._changes = list(RuleChange.objects.filter(act=act))
+        self._transfers: list[tuple[UUID | None, UUID | None, int, str, UUID]] = list(
+            Transfer.objects.filter(act=act)
+            .order_by("-id")
+            .values_list("from_wallet_id", "to_wallet_id", "amount", "kind", "cycle_id")
+        )
+        # The rules of each wallet as the act found and as it left them.
+        self._changes = {
+            wallet: (before, after)
+            for wallet, before, after in RuleChange.objects.filter(act=act).values_list(
+                "wallet_id", "before", "after"
+            )
+        }
         self._now: dict[UUID, Standing] = {}
-        self._balances: Mapping[UUID, Balance] = {}
+        self._balances: Mapping[UUID, BalanceRow] = {}
         self._spots: Mapping[UUID, Spot] = {}
         self.moves = tuple(
-            Move(
-                transfer.to_wallet_id,
-                transfer.from_wallet_id,
-                transfer.amount,
-                _REVERSED.get(TransferKind(transfer.kind), TransferKind.ADJUST),
-            )
-            for transfer in self._transfers
+            Move(to, came_from, amount, _REVERSED.get(TransferKind(kind), TransferKind.ADJUST))
+            for came_from, to, amount, kind, _ in self._transfers
         )
         self._deltas = rules.deltas_of(self.moves)
-        self.wallets = {*self._deltas, *(change.wallet_id for change in self._changes)}
+        self.wallets = {*self._deltas, *self._changes}
 
     @property
     def first(self) -> UUID:
         """A wallet to name the act by."""
         if self._transfers:
-            transfer = self._transfers[-1]
-            return transfer.from_wallet_id or transfer.to_wallet_id or self._act.pk
-        return next((change.wallet_id for change in self._changes), self._act.pk)
+            came_from, to, *_ = self._transfers[-1]
+            named = to if came_from is None else came_from
+            assert named is not None, "A transfer has an end in the book."
+            return named
+        return next(iter(self._changes), self._act.pk)
 
     @property
     def total(self) -> int:
@@ -174,11 +180,11 @@ class _Back:
         """Raises: CannotUndo, CycleEnded."""
         if self._act.verb not in UNDOABLE:
             raise CannotUndo("Only what an admin allocated, split, moved or took back is undone.")
-        in_this_cycle = all(t.cycle_id == self._cycle.pk for t in self._transfers)
+        in_this_cycle = all(cycle == self._cycle.pk for *_, cycle in self._transfers)
         if not in_this_cycle or self._act.created_at < self._cycle.starts_at:
             raise CycleEnded("It belongs to an earlier cycle. What moved there stays.")
 
-    def read(self, balances: Mapping[UUID, Balance], spots: Mapping[UUID, Spot]) -> None:
+    def read(self, balances: Mapping[UUID, BalanceRow], spots: Mapping[UUID, Spot]) -> None:
         """Take in the balances, and the rules as they are under their locks."""
         self._balances, self._spots = balances, spots
         self._now = standing_of(self.wallets)
@@ -186,12 +192,14 @@ class _Back:
     def check(self) -> None:
         """Raises: CannotUndo."""
         for move in self.moves:
-            ends = {move.source, move.destination}
-            if not any(end is not None and self._spots[end].parent in ends - {end} for end in ends):
+            if not (
+                self._parent(move.source) == move.destination
+                or self._parent(move.destination) == move.source
+            ):
                 raise CannotUndo("A node has moved to another place since.")
-        for change in self._changes:
-            now = self._now.get(change.wallet_id)
-            if (now.as_json() if now else None) != change.after:
+        for wallet, (_, left) in self._changes.items():
+            now = self._now.get(wallet)
+            if (now.as_json() if now else None) != left:
                 raise CannotUndo("An allocation was changed again since. Undo that first.")
         if self.possible < self.total:
             raise CannotUndo(
@@ -208,18 +216,18 @@ class _Back:
         """
         before: dict[UUID, Standing | None] = {}
         after: dict[UUID, Standing | None] = {}
-        for change in self._changes:
-            before[change.wallet_id] = self._now.get(change.wallet_id)
-            after[change.wallet_id] = (
-                Standing.from_json(change.before) if change.before is not None else None
-            )
-        joined = AllocationRule.objects.filter(split__act=self._act).exclude(
-            wallet_id__in=list(before)
-        )
-        for wallet, rule in standing_of(joined.values_list("wallet_id", flat=True)).items():
+        for wallet, (found, _) in self._changes.items():
+            before[wallet] = self._now.get(wallet)
+            after[wallet] = Standing.from_json(found) if found is not None else None
+        sharing = AllocationRule.objects.filter(split__act=self._act)
+        joined = set(sharing.values_list("wallet_id", flat=True)) - before.keys()
+        for wallet, rule in standing_of(joined).items():
             before[wallet] = rule
             after[wallet] = Standing(rule.amount)
         return before, after
+
+    def _parent(self, wallet: UUID | None) -> UUID | None:
+        return None if wallet is None else self._spots[wallet].parent
 
     def _free(self, wallet: UUID) -> int:
         balance = self._balances.get(wallet)
