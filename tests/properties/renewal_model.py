@@ -121,7 +121,7 @@ class RenewingModel(Model):
         free = {name: max(rest, 0) for name, rest in rests.items()}
         total = sum(free.values())
         rolling = total if ended.room is None else min(total, ended.room)
-        parts = _shared(rolling, free)
+        parts = shared(rolling, free)
         for name, rest in rests.items():
             ended.wallets[name].credited -= rest
             self.open_wallets[name].credited += parts[name] + min(rest, 0)
@@ -137,7 +137,7 @@ class RenewingModel(Model):
             for parent, names in zip(parents, children, strict=True):
                 wanted = {name: self.wallets[name].rule or 0 for name in names}
                 available = min(max(self.wallets[parent].free, 0), sum(wanted.values()))
-                for name, part in _shared(available, wanted).items():
+                for name, part in shared(available, wanted).items():
                     self.wallets[name].credited += part
                     self.wallets[parent].credited -= part
             parents = [
@@ -212,7 +212,7 @@ class RenewingModel(Model):
         self._carry(ended, rests)
 
 
-def _shared(amount: int, weights: dict[str, int]) -> dict[str, int]:
+def shared(amount: int, weights: dict[str, int]) -> dict[str, int]:
     """Share an amount by weights, exactly: who loses most by rounding gets one more."""
     total = sum(weights.values())
     if total == 0:
