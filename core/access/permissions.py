@@ -43,6 +43,8 @@ _TEAM_ADMIN = (
     "view_hierarchy",
     "manage_hierarchy",
     "manage_admins",
+    "view_credits",
+    "manage_credits",
     "view_usage",
     "view_audit",
     "view_access",

@@ -123,6 +123,12 @@ def balances_of(wallets: Iterable[UUID]) -> dict[UUID, Balance]:
     return {row.wallet_id: row for row in rows}
 
 
+def balances_in(cycle: Cycle, wallets: Iterable[UUID]) -> dict[UUID, Balance]:
+    """Return what each of these wallets has or had in a cycle, in one query."""
+    rows = Balance.objects.filter(wallet_id__in=set(wallets), cycle=cycle)
+    return {row.wallet_id: row for row in rows}
+
+
 def allocations_of(wallets: Iterable[UUID]) -> dict[UUID, int]:
     """Return the own allocation of those of these wallets that have one, in one query."""
     rules = AllocationRule.objects.filter(wallet__in=set(wallets))

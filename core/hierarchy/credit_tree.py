@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Sum
 
 from core.access.scopes import EVERYTHING, Scope
-from core.credits.models import Balance, Book, Cycle, WalletKind
+from core.credits.models import Balance, Book, Cycle, Split, WalletKind
 from core.credits.selectors import BookFigures, book_of, figures_of, open_cycle_of
 from core.credits.services.locking import among
 from core.credits.services.standing import standing_of
@@ -49,6 +49,7 @@ class Holding:
     is_open: bool = False
     is_archived: bool = False
     can_change: bool = True
+    can_override: bool = False
     path: tuple[UUID, ...] = field(default=())
 
     @property
@@ -174,6 +175,9 @@ class _Tree:
         self._organizations = list(organizations)
         self._teams = list(teams)
         self._own = {organization.pk for organization in self._organizations}
+        # Who administers a branch overrides the shares of what is split inside it.
+        own = [node.wallet_id for node in (*self._organizations, *self._teams)]
+        self._sources = None if scope.everything else own
 
     def rows(self, open_id: UUID | None) -> tuple[list[Holding], int | None]:
         """Return what is in view with one node open."""
@@ -298,7 +302,7 @@ class _Tree:
 
     def _ledger(self, places: Sequence[Any]) -> "_Ledger":
         nodes = (*self._organizations, *self._teams, *places)
-        return _Ledger(self._cycle, [node.wallet_id for node in nodes])
+        return _Ledger(self._cycle, [node.wallet_id for node in nodes], shared_by=self._sources)
 
     def _places(self, node_id: UUID | None, *, start: int = 0) -> tuple[list[Any], int | None]:
         """Return a page of the places of a team, or of those directly in an organization."""
@@ -317,8 +321,18 @@ class _Tree:
 class _Ledger:
     """The balances and rules of some wallets, read at once."""
 
-    def __init__(self, cycle: Cycle, wallet_ids: Iterable[UUID | None]) -> None:
+    def __init__(
+        self,
+        cycle: Cycle,
+        wallet_ids: Iterable[UUID | None],
+        *,
+        shared_by: Iterable[UUID] | None = None,
+    ) -> None:
         known = {wallet_id for wallet_id in wallet_ids if wallet_id is not None}
+        self._splits: set[UUID] | None = None
+        if shared_by is not None:
+            splits = Split.objects.filter(source__in=among(shared_by))
+            self._splits = set(splits.values_list("pk", flat=True))
         balances = Balance.objects.filter(cycle=cycle, wallet_id__in=among(known))
         self._balances = {balance.wallet_id: balance for balance in balances}
         self._standing = standing_of(known)
@@ -378,6 +392,7 @@ class _Ledger:
     def _holding(self, wallet_id: UUID, above: tuple[Holding, ...], **known: Any) -> Holding:
         balance = self._balances.get(wallet_id) or Balance()
         standing = self._standing.get(wallet_id)
+        split = standing.split if standing else None
         nearest = next((node.label for node in above if node.rule is not None), "")
         return Holding(
             wallet_id=wallet_id,
@@ -387,6 +402,7 @@ class _Ledger:
             reserved=balance.reserved,
             standing=standing,
             inherits_from=nearest if standing is None else "",
+            can_override=split is not None and (self._splits is None or split in self._splits),
             path=tuple(node.wallet_id for node in reversed(above)),
             **known,
         )

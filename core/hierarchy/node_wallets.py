@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 
 from core.access.scopes import Scope
 from core.credits.models import Wallet, WalletKind
+from core.credits.services.standing import spots_of
+from core.credits.split_rules import nearest_above
 from core.hierarchy.product import Product
 from core.kit.problems import NotFound
 
@@ -62,7 +64,8 @@ class NodeWallet:
         if scope.everything:
             return True
         if self.wallet.kind == WalletKind.MEMBERSHIP:
-            return self.is_in(scope)
+            # Without a parent it would draw on Unallocated, which is nobody's branch.
+            return self.wallet.parent_id is not None and self.is_in(scope)
         return self.wallet.kind == WalletKind.TEAM and self.organization_id in scope.organizations
 
 
@@ -93,6 +96,22 @@ def wallet_to_move(product: Product, scope: Scope, wallet_id: UUID) -> NodeWalle
     if found.wallet.kind in _FIXED or not found.is_below(scope):
         raise NotFound("There is no such wallet to move credits to.")
     return found
+
+
+def may_pass_between(product: Product, scope: Scope, first: Wallet, second: Wallet) -> bool:
+    """Whether somebody may move credits from one of two nodes to the other.
+
+    What stands above both must be theirs: who administers two teams does not decide what each of
+    them has.
+    """
+    if scope.everything:
+        return True
+    ids = {first.pk, second.pk}
+    top = nearest_above(ids, spots=spots_of(first.book, ids))
+    try:
+        return top is not None and wallet_for(product, scope, top).node is not None
+    except NotFound:
+        return False
 
 
 def _node_wallet(product: Product, wallet: Wallet) -> NodeWallet:

@@ -181,15 +181,21 @@ def rest_credits(slug: str) -> list[Row]:
     """Return the rows of one product's credits over REST."""
     at = f"/api/{slug}/v1/credits"
     wallet = "<uuid:wallet_id>"
+    of_the_team = {"unaware": BRANCH_ADMINS - ABOVE_THE_TEAM}
     return [
-        *_rest("GET", ADMINS, f"{at}/plan", f"{at}/cycles", f"{at}/statements", f"{at}/pool"),
-        *_rest("GET", ADMINS, f"{at}/wallets", f"{at}/wallets/{wallet}", f"{at}/effective"),
-        *_rest("GET", ADMINS, f"{at}/transfers", f"{at}/allocations", f"{at}/caps"),
+        *_rest("GET", ADMINS, f"{at}/plan", f"{at}/statements", f"{at}/pool", f"{at}/forecast"),
+        *_rest("GET", BRANCH_ADMINS, f"{at}/cycles", f"{at}/wallets", f"{at}/wallets/{wallet}"),
+        *_rest("GET", BRANCH_ADMINS, f"{at}/effective", f"{at}/transfers"),
+        *_rest("GET", BRANCH_ADMINS, f"{at}/allocations", f"{at}/caps"),
         *_rest("PATCH", ADMINS, f"{at}/spill"),
-        *_rest("POST", ADMINS, f"{at}/pool", f"{at}/allocations", f"{at}/allocations/{wallet}/end"),
-        *_rest("POST", ADMINS, f"{at}/top-ups", f"{at}/reclaims", f"{at}/moves", f"{at}/splits"),
-        *_rest("POST", ADMINS, f"{at}/acts/<uuid:act_id>/undo", f"{at}/caps"),
-        *_rest("DELETE", ADMINS, f"{at}/caps/<uuid:cap_id>"),
+        *_rest("POST", ADMINS, f"{at}/pool"),
+        *_rest("POST", BRANCH_ADMINS, f"{at}/allocations", f"{at}/top-ups", f"{at}/reclaims"),
+        *_rest("POST", BRANCH_ADMINS, f"{at}/moves", f"{at}/splits", f"{at}/caps"),
+        # What the team has is set above it.
+        *_rest("POST", ABOVE_THE_TEAM, f"{at}/allocations/{wallet}/end", **of_the_team),
+        # An act inside the team.
+        *_rest("POST", BRANCH_ADMINS, f"{at}/acts/<uuid:act_id>/undo"),
+        *_rest("DELETE", ABOVE_THE_TEAM, f"{at}/caps/<uuid:cap_id>"),
     ]
 
 
@@ -197,25 +203,27 @@ def credits_pages(at: str) -> list[Row]:
     """Return the rows of the credits pages."""
     wallet = f"{at}/<uuid:wallet_id>"
     for_the_whole = [*post(f"{at}/spill/", ADMINS), *post(f"{at}/alerts/", ADMINS)]
+    # The wallet is Theo's team's: what it has is set above it.
     from_above = [
-        *both(f"{wallet}/", ADMINS),
-        *post(f"{wallet}/amount/", ADMINS),
-        *post(f"{wallet}/pass-on/", ADMINS),
-        *post(f"{wallet}/caps/", ADMINS),
-        *post(f"{wallet}/caps/<uuid:cap_id>/remove/", ADMINS),
-        *both(f"{wallet}/override/", ADMINS),
-        *post(f"{at}/acts/<uuid:act_id>/undo/", ADMINS),
+        *both(f"{wallet}/", ABOVE_THE_TEAM),
+        *post(f"{wallet}/amount/", ABOVE_THE_TEAM),
+        *post(f"{wallet}/pass-on/", ABOVE_THE_TEAM),
+        *post(f"{wallet}/caps/", ABOVE_THE_TEAM),
+        *post(f"{wallet}/caps/<uuid:cap_id>/remove/", ABOVE_THE_TEAM),
+        *both(f"{wallet}/override/", ABOVE_THE_TEAM),
     ]
     return [
-        *get(f"{at}/", ADMINS),
-        *get(f"{at}/allocations.csv", ADMINS),
-        *both(f"{at}/import/", ADMINS),
-        *get(f"{at}/split/", ADMINS),
-        *both(f"{wallet}/split/", ADMINS),
-        *get(f"{at}/branch/<uuid:wallet_id>/", ADMINS),
-        *get(f"{wallet}/statement.csv", ADMINS),
+        *get(f"{at}/", BRANCH_ADMINS),
+        *get(f"{at}/allocations.csv", BRANCH_ADMINS),
+        *both(f"{at}/import/", BRANCH_ADMINS),
+        *get(f"{at}/split/", BRANCH_ADMINS),
+        *both(f"{wallet}/split/", BRANCH_ADMINS),
+        *get(f"{at}/branch/<uuid:wallet_id>/", BRANCH_ADMINS),
+        *get(f"{wallet}/statement.csv", BRANCH_ADMINS),
         *for_the_whole,
-        *from_above,
+        *(replace(row, unaware=BRANCH_ADMINS - ABOVE_THE_TEAM) for row in from_above),
+        # An act inside the team.
+        *post(f"{at}/acts/<uuid:act_id>/undo/", BRANCH_ADMINS),
     ]
 
 

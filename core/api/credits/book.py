@@ -11,6 +11,7 @@ from core.api.documents import Operation, documented, page_example, page_output
 from core.api.pagination import page_of
 from core.api.serializers import ListQuery
 from core.credits.models import Cycle, OverflowStatement, Plan, WalletKind
+from core.credits.outlook import outlook_of
 from core.credits.selectors import book_wallet, figures_of, open_cycle_of
 from core.credits.services import allocating, books
 
@@ -100,6 +101,36 @@ class PoolViewSet(CreditsViewSet):
             idempotency_key=self.act_key,
         )
         return Response(act_shown(act), status=201)
+
+
+class ForecastViewSet(CreditsViewSet):
+    """How long the credits last."""
+
+    output_class = shapes.ForecastOutput
+
+    @documented(
+        Operation(
+            "getCreditForecast", "Say how long the credits last", TAG, examples.FORECAST,
+            output=shapes.ForecastOutput,
+        ),
+        method="GET",
+    )  # fmt: skip
+    def retrieve(self, request: Request) -> Response:
+        """Return the present rate, the day on which it empties the book, and how good that is."""
+        self.require_everything()
+        made = outlook_of(self.book)
+        return self.one(
+            {
+                "cycle": made.cycle,
+                "left": made.expected.left,
+                "burn": made.expected.burn,
+                "runs_out_on": made.expected.runs_out_on,
+                "used_at_end": made.expected.used_at_end,
+                "error_percent": made.error,
+                "recommended_overflow": made.overflow,
+                "days": made.days,
+            }
+        )
 
 
 class CycleViewSet(CreditsViewSet):

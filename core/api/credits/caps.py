@@ -1,5 +1,6 @@
 """The resource `credits/caps`: limits on all spending below a node or of a key."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -14,7 +15,8 @@ from core.api.viewsets import unknown_reference
 from core.credits.models import Cap
 from core.credits.services import capping
 from core.hierarchy import reach
-from core.kit.problems import NotFound
+from core.hierarchy.node_wallets import wallet_to_move
+from core.kit.problems import NotAllowed, NotFound
 
 
 class CapViewSet(CreditsViewSet):
@@ -50,7 +52,7 @@ class CapViewSet(CreditsViewSet):
     def create(self, request: Request) -> Response:
         """Let at most this much be spent below a node in each window; 0 stops all spending."""
         given = self.input
-        name = self._name_of(given["subject"])
+        name = self._name_to_change(given["subject"])
         if name is None:
             raise unknown_reference("subject", "organization, team or membership")
         cap = capping.set_cap(
@@ -73,7 +75,9 @@ class CapViewSet(CreditsViewSet):
         cap = self._caps().select_related("book").filter(pk=cap_id).first()
         if cap is None:
             raise NotFound("There is no such cap.")
-        name = self._name_of(cap.subject) or ""
+        name = self._name_to_change(cap.subject) or ""
+        if not name and not self.scope.everything:
+            raise NotAllowed("It is set from above: only who administers that may remove it.")
         capping.remove_cap(cap=cap, actor=self.actor, label=name)
         return Response(status=204)
 
@@ -93,8 +97,17 @@ class CapViewSet(CreditsViewSet):
             reach.places_within(self.product, self.scope),
         )
 
-    def _name_of(self, subject: UUID) -> str | None:
+    def _name_to_change(self, subject: UUID) -> str | None:
+        """Return the name of a node whose caps the caller sets: all, or those below their own."""
         for nodes in self._nodes():
-            if node := nodes.filter(pk=subject).first():
+            node: Any = nodes.filter(pk=subject).first()
+            if node is not None and (self.scope.everything or self._is_below(node.wallet_id)):
                 return str(node)
         return None
+
+    def _is_below(self, wallet_id: UUID) -> bool:
+        try:
+            wallet_to_move(self.product, self.scope, wallet_id)
+        except NotFound:
+            return False
+        return True

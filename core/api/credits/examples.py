@@ -45,6 +45,16 @@ STATEMENT = {
     "state": "open",
     "frozen_at": "2026-11-01T00:04:10Z",
 }
+FORECAST = {
+    "cycle": CYCLE,
+    "left": "46400",
+    "burn": "143.5",
+    "runs_out_on": None,
+    "used_at_end": "4305",
+    "error_percent": 8,
+    "recommended_overflow": "500",
+    "days": ["140", "151.5", "139"],
+}
 WALLET = {
     "id": "0198a7c6-4e5f-7061-8273-849506172839",
     "kind": "team",

@@ -14,12 +14,13 @@ from core.api.hierarchy.base import ReasonInput
 from core.api.pagination import page_of
 from core.api.serializers import ListQuery, PreviewQuery
 from core.api.viewsets import unknown_reference
-from core.credits.models import Act, Transfer
+from core.credits.models import Act
 from core.credits.planning import Change, Plan
 from core.credits.services import allocating, splitting, undoing
-from core.hierarchy.node_wallets import NodeWallet
+from core.hierarchy.acts import may_undo
+from core.hierarchy.node_wallets import NodeWallet, may_pass_between
 from core.hierarchy.selections import Selection, all_below, chosen, unallocated_id
-from core.kit.problems import InvalidInput, NotFound
+from core.kit.problems import InvalidInput, NotAllowed, NotFound
 
 _MOVED: dict[str, Any] = {
     "tag": TAG,
@@ -164,6 +165,8 @@ class OnceViewSet(MovingViewSet):
         """Move free credits from one node to another, once. Their allocations stay."""
         source = self.wallet_in_body("source", self.input["source"])
         destination = self.wallet_in_body("destination", self.input["destination"])
+        if not may_pass_between(self.product, self.scope, source.wallet, destination.wallet):
+            raise NotAllowed("Only who administers what stands above both may do this.")
         act = allocating.move_credits(
             source=source.wallet,
             destination=destination.wallet,
@@ -273,18 +276,13 @@ class UndoViewSet(CreditsViewSet):
         return Response(self.shown(shown))
 
     def _act(self, act_id: UUID) -> Act:
-        """Return an act of the book that moved nothing outside the caller's wallets.
+        """Return an act of the book that changed nothing outside the caller's branch.
 
         Raises:
             NotFound: there is none of this id for the caller.
         """
         act = Act.objects.filter(book=self.book, pk=act_id).select_related("book").first()
-        if act is not None and not self.scope.everything:
-            mine = set(self.wallets().values_list("pk", flat=True))
-            ends = Transfer.objects.filter(act=act).values_list("from_wallet", "to_wallet")
-            touched = {end for pair in ends for end in pair}
-            act = act if touched and touched <= mine else None
-        if act is None:
+        if act is None or not may_undo(self.product, self.scope, act):
             raise NotFound("There is no such act.")
         return act
 

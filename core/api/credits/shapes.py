@@ -126,6 +126,26 @@ class StatementOutput(serializers.Serializer[Any]):
     frozen_at = serializers.DateTimeField()
 
 
+class ForecastOutput(serializers.Serializer[Any]):
+    """How long the credits of the open cycle last if every day uses what the last ones did."""
+
+    cycle = CycleOutput()
+    left = CreditsField(help_text="Neither used nor held; the credit line left out.")
+    burn = CreditsField(help_text="What a day uses: the mean of the last 14 whole days.")
+    runs_out_on = serializers.DateField(
+        allow_null=True, help_text="Null if they last to the end of the cycle, or for a year."
+    )
+    used_at_end = CreditsField(allow_null=True, help_text="Null for a cycle without end.")
+    error_percent = serializers.IntegerField(
+        allow_null=True,
+        help_text="By how much forecasts of a week missed; null as long as none is a week old.",
+    )
+    recommended_overflow = CreditsField(help_text="The credit line that past cycles suggest.")
+    days = serializers.ListField(
+        child=CreditsField(), help_text="What each of the last days used, today last."
+    )
+
+
 # -- wallets ---------------------------------------------------------------------------------------
 
 
@@ -162,6 +182,23 @@ class WalletQuery(ListQuery):
     allocated = serializers.ChoiceField(
         required=False, choices=("0", "1"), help_text="1: only those with an own allocation."
     )
+    cycle = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=10**6,
+        help_text="The number of an earlier cycle, to look back; the open one if left out.",
+    )
+
+
+class WalletOneQuery(Input):
+    """Which cycle of a wallet."""
+
+    cycle = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=10**6,
+        help_text="The number of an earlier cycle, to look back; the open one if left out.",
+    )
 
 
 class EffectiveQuery(Input):
@@ -176,7 +213,9 @@ class PayerOutput(serializers.Serializer[Any]):
     wallet = serializers.UUIDField(source="wallet_id")
     kind = serializers.ChoiceField(choices=WALLET_KINDS)
     via = serializers.ChoiceField(choices=("own", "leftover", "inherits", "spill", "overflow"))
-    free = CreditsField()
+    free = CreditsField(
+        allow_null=True, help_text="Null where it is above what the caller administers."
+    )
 
 
 class EffectiveOutput(serializers.Serializer[Any]):
@@ -257,6 +296,9 @@ class TransferQuery(ListQuery):
 
     wallet = serializers.UUIDField(required=False, help_text="Into or out of this wallet.")
     act = serializers.UUIDField(required=False, help_text="Of this act.")
+    cycle = serializers.IntegerField(
+        required=False, min_value=1, max_value=10**6, help_text="Of the cycle of this number."
+    )
 
 
 class ChangeOutput(serializers.Serializer[Any]):

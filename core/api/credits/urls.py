@@ -4,7 +4,13 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from core.api.credits.book import CycleViewSet, PlanViewSet, PoolViewSet, StatementViewSet
+from core.api.credits.book import (
+    CycleViewSet,
+    ForecastViewSet,
+    PlanViewSet,
+    PoolViewSet,
+    StatementViewSet,
+)
 from core.api.credits.caps import CapViewSet
 from core.api.credits.moves import AllocationViewSet, OnceViewSet, SplitViewSet, UndoViewSet
 from core.api.credits.wallets import EffectiveViewSet, TransferViewSet, WalletViewSet
@@ -21,6 +27,7 @@ def credits_urls(product: Product) -> list[URLPattern]:
     return [
         route("plan", PlanViewSet, {"get": "retrieve"}),
         route("spill", PlanViewSet, {"patch": "spill"}),
+        route("forecast", ForecastViewSet, {"get": "retrieve"}),
         route("cycles", CycleViewSet, {"get": "list"}),
         route("statements", StatementViewSet, {"get": "list"}),
         route("pool", PoolViewSet, {"get": "retrieve", "post": "create"}),

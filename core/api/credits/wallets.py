@@ -1,5 +1,6 @@
 """The resources of wallets: who has what, who pays for whom, and what has moved."""
 
+from dataclasses import asdict
 from uuid import UUID
 
 from django.db.models import Q
@@ -20,7 +21,7 @@ class WalletViewSet(CreditsViewSet):
     """What each node has."""
 
     output_class = shapes.WalletOutput
-    query_classes = {"list": shapes.WalletQuery}
+    query_classes = {"list": shapes.WalletQuery, "retrieve": shapes.WalletOneQuery}
 
     @documented(
         Operation(
@@ -30,7 +31,7 @@ class WalletViewSet(CreditsViewSet):
         method="GET",
     )  # fmt: skip
     def list(self, request: Request) -> Response:
-        """Return the wallets that the caller administers, with their figures in the open cycle."""
+        """Return the wallets that the caller administers, with their figures in a cycle."""
         rows = self.wallets()
         if kind := self.query.get("kind"):
             rows = rows.filter(kind=kind)
@@ -42,14 +43,14 @@ class WalletViewSet(CreditsViewSet):
     @documented(
         Operation(
             "getWallet", "Get a wallet", TAG, examples.WALLET, output=shapes.WalletOutput,
-            refusals=(404,),
+            query=shapes.WalletOneQuery, refusals=(404,),
         ),
         method="GET",
     )  # fmt: skip
     def retrieve(self, request: Request, wallet_id: UUID) -> Response:
-        """Return what one node has in the open cycle, and what it gets in each."""
+        """Return what one node has in a cycle, and what it gets in each."""
         found = wallet_for(self.product, self.scope, wallet_id)
-        return Response(self.wallets_shown([found.wallet])[0])
+        return Response(self.wallets_shown([found.wallet], cycle=self.cycle)[0])
 
 
 class EffectiveViewSet(CreditsViewSet):
@@ -66,13 +67,24 @@ class EffectiveViewSet(CreditsViewSet):
         method="GET",
     )  # fmt: skip
     def retrieve(self, request: Request) -> Response:
-        """Return which wallets pay for calls of a wallet, in order, why, and what they have."""
+        """Return which wallets pay for calls of a wallet, in order, why, and what they have.
+
+        What wallets above the caller's branch have is null, and not in `spendable`.
+        """
         found = wallet_for(self.product, self.scope, self.query["wallet"])
         if found.node is None:
             raise NotFound("Calls act for an organization, a team or a membership.")
         payers = payers_of(found.wallet.pk)
-        spendable = sum(max(payer.free, 0) for payer in payers)
-        shown = {"wallet": found.wallet.pk, "spendable": spendable, "payers": payers}
+        mine = self.wallets().filter(pk__in=[payer.wallet_id for payer in payers])
+        seen = set(mine.values_list("pk", flat=True))
+        shown = {
+            "wallet": found.wallet.pk,
+            "spendable": sum(max(one.free, 0) for one in payers if one.wallet_id in seen),
+            "payers": [
+                {**asdict(one), "free": one.free if one.wallet_id in seen else None}
+                for one in payers
+            ],
+        }
         return Response(self.shown(shown))
 
 
@@ -99,6 +111,8 @@ class TransferViewSet(CreditsViewSet):
         if wallet_id := self.query.get("wallet"):
             wallet = wallet_for(self.product, self.scope, wallet_id).wallet
             rows = rows.filter(Q(from_wallet=wallet) | Q(to_wallet=wallet))
+        if cycle := self.cycle:
+            rows = rows.filter(cycle=cycle)
         if act_id := self.query.get("act"):
             rows = rows.filter(act=act_id)
         limit, cursor = self.query["limit"], self.query.get("cursor")
@@ -106,4 +120,4 @@ class TransferViewSet(CreditsViewSet):
 
 
 def _shown(page: Page, view: CreditsViewSet) -> dict[str, object]:
-    return {"items": view.wallets_shown(list(page.items)), "next": page.next}
+    return {"items": view.wallets_shown(list(page.items), cycle=view.cycle), "next": page.next}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.scopes import Scope
 from core.credits.caps import caps_of
-from core.credits.effective import effective_of
+from core.credits.effective import Effective, effective_of
 from core.credits.errors import IdempotencyMismatch, InsufficientCredits
 from core.credits.models import Cap, CapWindow, Cycle, Wallet, WalletKind
 from core.credits.selectors import allocations_of, balances_of, open_cycle_of
@@ -19,7 +19,7 @@ from core.credits.services import allocating, capping
 from core.credits.services.standing import standing_of
 from core.credits.statements_of_wallets import statement_of
 from core.hierarchy.errors import IsArchived
-from core.hierarchy.node_wallets import NodeWallet, wallet_to_move
+from core.hierarchy.node_wallets import NodeWallet, wallet_for, wallet_to_move
 from core.hierarchy.product import Product
 from core.hierarchy.selections import wallets_below
 from core.hierarchy.wallets import wallet_labels
@@ -215,6 +215,7 @@ def shown(site: ProductSite, request: HttpRequest, found: NodeWallet, **bound: A
     balances = balances_of((wallet.pk, parent.pk))
     rule = standing_of([wallet.pk]).get(wallet.pk)
     payers = next(iter(effective_of(wallet.book, [wallet.pk])), None)
+    payer_rows = _payer_rows(site.product, scope_in(request, site), payers)
     named = {parent.pk, wallet.pk, *(payers.payers if payers else ())}
     statement = statement_of(wallet, cycle)
     named |= {line.other for line in statement.lines if line.other}
@@ -238,9 +239,8 @@ def shown(site: ProductSite, request: HttpRequest, found: NodeWallet, **bound: A
         parent=names[parent.pk],
         parent_free=balances[parent.pk].free,
         payers=payers,
-        payer_rows=(
-            list(zip(payers.payers, payers.via, payers.free, strict=True)) if payers else []
-        ),
+        payer_rows=payer_rows,
+        spendable=sum(max(free or 0, 0) for _wallet, _via, free in payer_rows),
         names=names,
         vias=VIAS,
         statement=statement,
@@ -255,6 +255,29 @@ def shown(site: ProductSite, request: HttpRequest, found: NodeWallet, **bound: A
         },
         home_url=f"{site.slug}:credits",
     )
+
+
+def _payer_rows(
+    product: Product, scope: Scope, payers: Effective | None
+) -> list[tuple[UUID, str, int | None]]:
+    """Return who pays, why, and what it has: None above what somebody administers."""
+    if payers is None:
+        return []
+    rows = zip(payers.payers, payers.via, payers.free, strict=True)
+    if scope.everything:
+        return list(rows)
+    return [
+        (wallet, via, free if _is_seen(product, scope, wallet) else None)
+        for wallet, via, free in rows
+    ]
+
+
+def _is_seen(product: Product, scope: Scope, wallet_id: UUID) -> bool:
+    try:
+        wallet_for(product, scope, wallet_id)
+    except NotFound:
+        return False
+    return True
 
 
 def _move(found: NodeWallet, values: dict[str, Any], request: HttpRequest) -> None:

@@ -14,10 +14,11 @@ from core.credits.planning import Change, Plan
 from core.credits.selectors import open_cycle_of
 from core.credits.services import splitting
 from core.hierarchy.node_wallets import NodeWallet, wallet_for, wallet_to_move
+from core.hierarchy.reach import organizations_within, teams_within
 from core.hierarchy.selections import LEVELS, Selection, all_below, chosen, unallocated_id
 from core.hierarchy.wallets import wallet_labels
 from core.kit.ids import uuid7
-from core.kit.problems import InvalidInput, Problem
+from core.kit.problems import Problem
 from core.ui.forms import CockpitForm, CreditsField
 from core.ui.middleware import actor_of
 from core.ui.pages import render_page
@@ -152,15 +153,29 @@ def choose(site: ProductSite, request: HttpRequest) -> HttpResponse:
     if not picked and scope.everything:
         return HttpResponseRedirect(f"{home_of(site)}{unallocated_id(site.product)}/split/")
     if not picked:
-        raise InvalidInput(_("Tick somebody in the tree first."))
+        return _only_source(site, request)
     source = chosen(site.product, scope, wallet_ids=picked).source.wallet.pk
     query = "&".join(f"wallet={wallet}" for wallet in picked)
     return HttpResponseRedirect(f"{home_of(site)}{source}/split/?{query}")
 
 
+def _only_source(site: ProductSite, request: HttpRequest) -> HttpResponse:
+    """Go on with the one node whose credits somebody divides, or say where to choose it."""
+    scope = scope_in(request, site)
+    sources = organizations_within(site.product, scope) or teams_within(site.product, scope)
+    ids = [node.wallet_id for node in sources[:2]]
+    if len(ids) == 1:
+        return HttpResponseRedirect(f"{home_of(site)}{ids[0]}/split/")
+    messages.info(request, _("Tick somebody in the tree first, or press Split beside a node."))
+    return HttpResponseRedirect(home_of(site))
+
+
 def override(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResponse:
-    found = wallet_to_move(site.product, scope_in(request, site), wallet_id)
+    scope = scope_in(request, site)
+    found = wallet_to_move(site.product, scope, wallet_id)
     split = splitting.split_of(found.wallet)
+    # A pinned share changes all the others, which only who administers the source may see.
+    wallet_for(site.product, scope, split.source_id)
     form = OverrideForm(request.POST or (request.GET if "amount" in request.GET else None))
     outcomes: list[Outcome] = []
     fault = ""

@@ -20,7 +20,7 @@ from core.hierarchy.errors import IsArchived
 from core.hierarchy.node_wallets import wallet_for, wallet_to_move
 from core.hierarchy.wallets import branch_credits, last_movements
 from core.kit.ids import uuid7
-from core.kit.problems import NotFound, Problem
+from core.kit.problems import NotAllowed, NotFound, Problem
 from core.ui.forms import CockpitForm, CreditsField
 from core.ui.middleware import actor_of
 from core.ui.pages import is_partial, problems_as_messages, render_page
@@ -219,7 +219,7 @@ def undo(site: ProductSite, request: HttpRequest, act_id: UUID) -> HttpResponse:
 
 def spill(site: ProductSite, request: HttpRequest) -> HttpResponse:
     if not scope_in(request, site).everything:
-        raise NotFound(_("Only an account admin says where calls spill."))
+        raise NotAllowed(_("Only an account admin says where calls spill."))
     form = SpillForm(request.POST)
     form.full_clean()
     with problems_as_messages(request, done=_("Saved. It counts from the next call on.")):
@@ -229,7 +229,7 @@ def spill(site: ProductSite, request: HttpRequest) -> HttpResponse:
 
 def set_alerts(site: ProductSite, request: HttpRequest) -> HttpResponse:
     if not scope_in(request, site).everything:
-        raise NotFound(_("Only an account admin sets thresholds."))
+        raise NotAllowed(_("Only an account admin sets thresholds."))
     form = AlertsForm(request.POST)
     if form.is_valid():
         with problems_as_messages(request, done=_("Saved. People are told at these shares.")):
