@@ -17,7 +17,8 @@ from tests.clients import AccountClient
 from tests.factories.tenants import LlmFactory
 from tests.factories.things import Things, things_in
 from tests.permissions.asking import ALLOWED, LOGIN, address, form, outcome, word_for
-from tests.permissions.table import ACCOUNT_ROWS, Row
+from tests.permissions.rows import Row
+from tests.permissions.table import ACCOUNT_ROWS
 
 # LLMs are the platform's, not an account's; what is offered is another test's matter.
 NOT_OF_AN_ACCOUNT = {"llm_id"}

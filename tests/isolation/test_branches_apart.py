@@ -22,7 +22,8 @@ from tests.factories.branches import FIELD, MARK, SALES, another_branch, place_i
 from tests.factories.tenants import LlmFactory
 from tests.factories.things import Things, things_in
 from tests.permissions.asking import ALLOWED, FORM, address, expected, form, outcome
-from tests.permissions.table import ACCOUNT_ROWS, Row
+from tests.permissions.rows import Row
+from tests.permissions.table import ACCOUNT_ROWS
 
 ROWS_WITH_IDS = [row for row in ACCOUNT_ROWS if re.search(r"<uuid:", row.path) or row.fields]
 REFUSED = {"401", "403", "404"}

@@ -26,7 +26,8 @@ from tests.factories.tenants import LlmFactory
 from tests.factories.things import Things, things_of_platform
 from tests.log_lines import log_lines
 from tests.permissions.asking import address
-from tests.permissions.table import ACCOUNT_ROWS, PUBLIC_ROWS, Row
+from tests.permissions.rows import Row
+from tests.permissions.table import ACCOUNT_ROWS, PUBLIC_ROWS
 
 CREDENTIAL = "sk-canary-4fJq8ZrT2nXw6Lk9Vb3MdYp7"
 PASSWORD = "canary staple battery 9417"

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from tests.clients import AccountClient
 from tests.factories.things import Things
-from tests.permissions.table import Row
+from tests.permissions.rows import Row
 
 # What a name in a path stands for, where that depends on the path.
 _MEANINGS = (

@@ -4,62 +4,27 @@ Names of places in a path stand for one thing of the account that is asked; see
 `tests/factories/things.py`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-# On an account's host.
-ANYONE = frozenset({"nobody", "mia", "theo", "olga", "ada"})
-SIGNED_IN = ANYONE - {"nobody"}
-MEMBERS = SIGNED_IN - {"ada"}
-ADMINS = frozenset({"ada"})
-# Olga administers the organization that the things are in, Theo the team.
-ORGANIZATION_ADMINS = ADMINS | {"olga"}
-BRANCH_ADMINS = ORGANIZATION_ADMINS | {"theo"}
-KEY_HOLDERS = BRANCH_ADMINS | {"mia"}
-# Who decides what the team may use: those above it.
-ABOVE_THE_TEAM = ORGANIZATION_ADMINS
-# On the public host.
-EVERYBODY = frozenset({"nobody", "sam"})
-SUPER_ADMINS = frozenset({"sam"})
-NO_ONE: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Who may send a method to a route. All others are sent to log in or refused."""
-
-    path: str
-    method: str
-    who: frozenset[str]
-    # What those get who are signed in and may not: a status, or `login` for the login page.
-    refusal: str = "403"
-    # What nobody in particular gets.
-    to_nobody: str = "login"
-    # What a form must name for the row to be about permission: field and thing.
-    fields: tuple[tuple[str, str], ...] = ()
-    # Who might do it with things of their own, and is not to know of this one.
-    unaware: frozenset[str] = frozenset()
-
-
-def get(
-    path: str, who: frozenset[str], refusal: str = "403", to_nobody: str = "login"
-) -> list[Row]:
-    """Return the row of a page that is only looked at."""
-    return [Row(path, "GET", who, refusal, to_nobody)]
-
-
-def post(
-    path: str, who: frozenset[str], refusal: str = "403", to_nobody: str = "login"
-) -> list[Row]:
-    """Return the row of a change."""
-    return [Row(path, "POST", who, refusal, to_nobody)]
-
-
-def both(
-    path: str, who: frozenset[str], refusal: str = "403", to_nobody: str = "login"
-) -> list[Row]:
-    """Return the rows of a page with a form."""
-    return [*get(path, who, refusal, to_nobody), *post(path, who, refusal, to_nobody)]
-
+from tests.permissions.credits_table import credits_pages, rest_credits
+from tests.permissions.rows import (
+    ABOVE_THE_TEAM,
+    ADMINS,
+    ANYONE,
+    BRANCH_ADMINS,
+    EVERYBODY,
+    KEY_HOLDERS,
+    MEMBERS,
+    NO_ONE,
+    ORGANIZATION_ADMINS,
+    SIGNED_IN,
+    SUPER_ADMINS,
+    Row,
+    both,
+    get,
+    post,
+    rest_rows,
+)
 
 # -- the same on every host ------------------------------------------------------------------------
 
@@ -128,27 +93,27 @@ def rest(slug: str) -> list[Row]:
     # Theo does not administer the organization that his team is in.
     of_organization = {"unaware": BRANCH_ADMINS - ORGANIZATION_ADMINS}
     return [
-        *_rest("GET", BRANCH_ADMINS, f"{at}/audit", f"{at}/audit/<uuid:entry_id>"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/organizations", f"{at}/teams", f"{at}/members"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/invitations", f"{member}/memberships"),
-        *_rest("GET", BRANCH_ADMINS, team, member, invitation),
-        *_rest("GET", ORGANIZATION_ADMINS, organization, **of_organization),
-        *_rest("PATCH", ORGANIZATION_ADMINS, organization, **of_organization),
-        *_rest("PATCH", BRANCH_ADMINS, team),
+        *rest_rows("GET", BRANCH_ADMINS, f"{at}/audit", f"{at}/audit/<uuid:entry_id>"),
+        *rest_rows("GET", BRANCH_ADMINS, f"{at}/organizations", f"{at}/teams", f"{at}/members"),
+        *rest_rows("GET", BRANCH_ADMINS, f"{at}/invitations", f"{member}/memberships"),
+        *rest_rows("GET", BRANCH_ADMINS, team, member, invitation),
+        *rest_rows("GET", ORGANIZATION_ADMINS, organization, **of_organization),
+        *rest_rows("PATCH", ORGANIZATION_ADMINS, organization, **of_organization),
+        *rest_rows("PATCH", BRANCH_ADMINS, team),
         # The name is the person's in both products.
-        *_rest("PATCH", ADMINS, member),
-        *_rest("POST", ADMINS, f"{at}/organizations"),
-        *_rest("POST", ADMINS, f"{organization}/archive", f"{organization}/restore"),
-        *_rest("POST", ORGANIZATION_ADMINS, f"{at}/teams", f"{team}/move"),
-        *_rest("POST", ORGANIZATION_ADMINS, f"{team}/archive", f"{team}/restore"),
-        *_rest("POST", BRANCH_ADMINS, f"{at}/members", f"{at}/members/bulk"),
-        *_rest("POST", BRANCH_ADMINS, f"{at}/members/bulk/archive", f"{at}/members/bulk/place"),
-        *_rest("POST", BRANCH_ADMINS, f"{member}/archive", f"{member}/restore"),
-        *_rest("POST", BRANCH_ADMINS, f"{member}/memberships", f"{place}/primary"),
-        *_rest("POST", BRANCH_ADMINS, f"{place}/move"),
-        *_rest("POST", BRANCH_ADMINS, f"{at}/invitations"),
-        *_rest("POST", BRANCH_ADMINS, f"{invitation}/resend", f"{invitation}/revoke"),
-        *_rest("DELETE", BRANCH_ADMINS, place),
+        *rest_rows("PATCH", ADMINS, member),
+        *rest_rows("POST", ADMINS, f"{at}/organizations"),
+        *rest_rows("POST", ADMINS, f"{organization}/archive", f"{organization}/restore"),
+        *rest_rows("POST", ORGANIZATION_ADMINS, f"{at}/teams", f"{team}/move"),
+        *rest_rows("POST", ORGANIZATION_ADMINS, f"{team}/archive", f"{team}/restore"),
+        *rest_rows("POST", BRANCH_ADMINS, f"{at}/members", f"{at}/members/bulk"),
+        *rest_rows("POST", BRANCH_ADMINS, f"{at}/members/bulk/archive", f"{at}/members/bulk/place"),
+        *rest_rows("POST", BRANCH_ADMINS, f"{member}/archive", f"{member}/restore"),
+        *rest_rows("POST", BRANCH_ADMINS, f"{member}/memberships", f"{place}/primary"),
+        *rest_rows("POST", BRANCH_ADMINS, f"{place}/move"),
+        *rest_rows("POST", BRANCH_ADMINS, f"{at}/invitations"),
+        *rest_rows("POST", BRANCH_ADMINS, f"{invitation}/resend", f"{invitation}/revoke"),
+        *rest_rows("DELETE", BRANCH_ADMINS, place),
         *access_rest(slug),
     ]
 
@@ -160,70 +125,14 @@ def access_rest(slug: str) -> list[Row]:
     switch = f"{at}/features/<slug:feature>/<str:kind>/<uuid:node_id>"
     llm = f"{at}/llms/<uuid:llm_id>"
     return [
-        *_rest("GET", SIGNED_IN if slug == "console" else ADMINS, f"{at}/llms"),
-        *_rest("POST", ADMINS, f"{llm}/switch-on", f"{llm}/switch-off"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/llm-policies", policy, f"{at}/features", switch),
+        *rest_rows("GET", SIGNED_IN if slug == "console" else ADMINS, f"{at}/llms"),
+        *rest_rows("POST", ADMINS, f"{llm}/switch-on", f"{llm}/switch-off"),
+        *rest_rows("GET", BRANCH_ADMINS, f"{at}/llm-policies", policy, f"{at}/features", switch),
         # What a branch has is decided above it.
-        *_rest("PUT", ABOVE_THE_TEAM, policy, switch),
-        *_rest("DELETE", ABOVE_THE_TEAM, policy),
-        *_rest("POST", BRANCH_ADMINS, f"{at}/llm-policies/bulk", f"{at}/features/bulk"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/explain", f"{at}/explain/<uuid:refusal_id>"),
-    ]
-
-
-def _rest(
-    method: str, who: frozenset[str], *paths: str, unaware: frozenset[str] = NO_ONE
-) -> list[Row]:
-    return [Row(path, method, who, "403", "401", unaware=unaware) for path in paths]
-
-
-def rest_credits(slug: str) -> list[Row]:
-    """Return the rows of one product's credits over REST."""
-    at = f"/api/{slug}/v1/credits"
-    wallet = "<uuid:wallet_id>"
-    of_the_team = {"unaware": BRANCH_ADMINS - ABOVE_THE_TEAM}
-    return [
-        *_rest("GET", ADMINS, f"{at}/plan", f"{at}/statements", f"{at}/pool", f"{at}/forecast"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/cycles", f"{at}/wallets", f"{at}/wallets/{wallet}"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/effective", f"{at}/transfers"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/allocations", f"{at}/caps"),
-        *_rest("PATCH", ADMINS, f"{at}/spill"),
-        *_rest("POST", ADMINS, f"{at}/pool"),
-        *_rest("POST", BRANCH_ADMINS, f"{at}/allocations", f"{at}/top-ups", f"{at}/reclaims"),
-        *_rest("POST", BRANCH_ADMINS, f"{at}/moves", f"{at}/splits", f"{at}/caps"),
-        # What the team has is set above it.
-        *_rest("POST", ABOVE_THE_TEAM, f"{at}/allocations/{wallet}/end", **of_the_team),
-        # An act inside the team.
-        *_rest("POST", BRANCH_ADMINS, f"{at}/acts/<uuid:act_id>/undo"),
-        *_rest("DELETE", ABOVE_THE_TEAM, f"{at}/caps/<uuid:cap_id>"),
-    ]
-
-
-def credits_pages(at: str) -> list[Row]:
-    """Return the rows of the credits pages."""
-    wallet = f"{at}/<uuid:wallet_id>"
-    for_the_whole = [*post(f"{at}/spill/", ADMINS), *post(f"{at}/alerts/", ADMINS)]
-    # The wallet is Theo's team's: what it has is set above it.
-    from_above = [
-        *both(f"{wallet}/", ABOVE_THE_TEAM),
-        *post(f"{wallet}/amount/", ABOVE_THE_TEAM),
-        *post(f"{wallet}/pass-on/", ABOVE_THE_TEAM),
-        *post(f"{wallet}/caps/", ABOVE_THE_TEAM),
-        *post(f"{wallet}/caps/<uuid:cap_id>/remove/", ABOVE_THE_TEAM),
-        *both(f"{wallet}/override/", ABOVE_THE_TEAM),
-    ]
-    return [
-        *get(f"{at}/", BRANCH_ADMINS),
-        *get(f"{at}/allocations.csv", BRANCH_ADMINS),
-        *both(f"{at}/import/", BRANCH_ADMINS),
-        *get(f"{at}/split/", BRANCH_ADMINS),
-        *both(f"{wallet}/split/", BRANCH_ADMINS),
-        *get(f"{at}/branch/<uuid:wallet_id>/", BRANCH_ADMINS),
-        *get(f"{wallet}/statement.csv", BRANCH_ADMINS),
-        *for_the_whole,
-        *(replace(row, unaware=BRANCH_ADMINS - ABOVE_THE_TEAM) for row in from_above),
-        # An act inside the team.
-        *post(f"{at}/acts/<uuid:act_id>/undo/", BRANCH_ADMINS),
+        *rest_rows("PUT", ABOVE_THE_TEAM, policy, switch),
+        *rest_rows("DELETE", ABOVE_THE_TEAM, policy),
+        *rest_rows("POST", BRANCH_ADMINS, f"{at}/llm-policies/bulk", f"{at}/features/bulk"),
+        *rest_rows("GET", BRANCH_ADMINS, f"{at}/explain", f"{at}/explain/<uuid:refusal_id>"),
     ]
 
 
@@ -326,8 +235,8 @@ def rest_keys() -> list[Row]:
     """Return the rows of virtual keys over REST; the key is Mia's."""
     at = "/api/console/v1/keys"
     return [
-        *_rest("GET", SIGNED_IN, at),
-        *_rest("POST", SIGNED_IN, at),
+        *rest_rows("GET", SIGNED_IN, at),
+        *rest_rows("POST", SIGNED_IN, at),
         *(
             Row(f"{at}/<uuid:key_id>{rest}", method, KEY_HOLDERS, "404", "401")
             for method, rest in (
@@ -468,12 +377,12 @@ def platform_api() -> list[Row]:
     lists = [f"{at}/accounts", f"{at}/catalog/llms", f"{at}/catalog/prices"]
     ceilings = [f"{one}/features", f"{one}/llms"]
     return [
-        *_rest("GET", SUPER_ADMINS, *lists, f"{at}/usage", f"{at}/audit"),
-        *_rest("GET", SUPER_ADMINS, f"{at}/audit/<uuid:entry_id>", one, *ceilings, model),
-        *_rest("GET", SUPER_ADMINS, f"{one}/admins", f"{one}/credit-terms"),
-        *_rest("POST", SUPER_ADMINS, *lists, *acts, *money, *llm_acts, f"{admin}/invite"),
-        *_rest("PATCH", SUPER_ADMINS, one, *ceilings, model),
-        *_rest("DELETE", SUPER_ADMINS, admin, f"{model}/credential"),
+        *rest_rows("GET", SUPER_ADMINS, *lists, f"{at}/usage", f"{at}/audit"),
+        *rest_rows("GET", SUPER_ADMINS, f"{at}/audit/<uuid:entry_id>", one, *ceilings, model),
+        *rest_rows("GET", SUPER_ADMINS, f"{one}/admins", f"{one}/credit-terms"),
+        *rest_rows("POST", SUPER_ADMINS, *lists, *acts, *money, *llm_acts, f"{admin}/invite"),
+        *rest_rows("PATCH", SUPER_ADMINS, one, *ceilings, model),
+        *rest_rows("DELETE", SUPER_ADMINS, admin, f"{model}/credential"),
     ]
 
 

@@ -11,7 +11,8 @@ from tests.factories.tenants import LlmFactory
 from tests.factories.things import Things, things_in, things_of_platform
 from tests.permissions.asking import address, differences, outcome
 from tests.permissions.listing import routes_of
-from tests.permissions.table import ACCOUNT_ROWS, ANYONE, EVERYBODY, PUBLIC_ROWS, Row
+from tests.permissions.rows import ANYONE, EVERYBODY, Row
+from tests.permissions.table import ACCOUNT_ROWS, PUBLIC_ROWS
 
 # Only reads, whatever it is sent; and a page that says no to everything.
 ANY_METHOD = {"/search/", "/signup/"}
