@@ -2,6 +2,7 @@
 
 import re
 import time
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def upload(ada: Visitor) -> str:
     return answer.headers["Location"].removesuffix("columns/")
 
 
-def chosen_columns(page: str) -> dict[str, str]:
+def chosen_columns(page: str) -> dict[str, Any]:
     """Return the columns as they were guessed."""
     found = {}
     for name, options in re.findall(r'<select name="(\w+)".*?>(.*?)</select>', page, re.DOTALL):
