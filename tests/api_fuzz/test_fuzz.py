@@ -17,7 +17,7 @@ from tenants.models import Account
 from tests.api_fuzz.fuzzing import Caller, fuzz, keep_connections_again, undoing_app
 from tests.clients import AccountClient
 from tests.factories.tenants import LlmFactory
-from tests.factories.things import Things, things_in
+from tests.factories.things import Things, things_in, things_of_platform
 
 EXAMPLES = int(os.environ.get("COCKPIT_FUZZ_EXAMPLES", "3"))
 CSRF = "f" * 32
@@ -150,3 +150,45 @@ def test_the_token_endpoints_answer_as_documented(
     seen = fuzz(document, app=app, caller=caller(mia, acme), examples=5 * EXAMPLES)
 
     assert {200, 400} <= seen.keys()
+
+
+def platform_caller(client: AccountClient | None, account: Account) -> Caller:
+    """Make somebody at the platform's own host, who knows an account and all that it has."""
+    things = things_of_platform(account, LlmFactory(offered_to=account))[""]
+    headers = {}
+    if client is not None:
+        cookie = f"sessionid={client.cookies['sessionid'].value}; csrftoken={CSRF}"
+        headers = {"X-Test-Cookie": cookie, "X-CSRFToken": CSRF}
+    return Caller("http://localhost", headers, {**things, "user_id": things["admin_id"]})
+
+
+@pytest.fixture
+def platform_document() -> dict[str, Any]:
+    """The platform's OpenAPI document."""
+    text = text_of("superadmin-v1", of_platform=True)
+    read: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    return read
+
+
+def test_a_super_admin_finds_what_is_documented(
+    platform_document: dict[str, Any],
+    app: Any,
+    client_for: Callable[..., AccountClient],
+    sam: User,
+    acme: Account,
+) -> None:
+    sams = platform_caller(client_for(sam, None), acme)
+
+    seen = fuzz(platform_document, app=app, caller=sams, examples=2 * EXAMPLES)
+
+    assert {200, 422} <= seen.keys()
+
+
+def test_nobody_finds_the_platform(
+    platform_document: dict[str, Any], app: Any, acme: Account
+) -> None:
+    caller = platform_caller(None, acme)
+
+    seen = fuzz(platform_document, app=app, caller=caller, examples=EXAMPLES, watch=never)
+
+    assert seen.keys() <= {400, 401, 404}

@@ -11,17 +11,16 @@ from tests.journeys.installation import Installation, Visitor
 PEOPLE = 4_000
 # No worker touches a job for 30 seconds before it counts as lost, and beat looks each minute.
 RESUMED_WITHIN = 300
-JOBS = "/copilot/member/jobs/"
 
 
-def upload(ada: Visitor) -> str:
+def upload(eve: Visitor) -> str:
     """Upload a file of people for one team, and return the path of its job."""
     lines = "".join(
-        f"killed{number}@acme.example,Killed {number},Marketing,Growth\n"
+        f"killed{number}@globex.example,Killed {number},Night shift,Crew\n"
         for number in range(PEOPLE)
     )
     text = f"email,name,organization,team\n{lines}"
-    answer = ada.post("/copilot/member/import/", files={"file": ("killed.csv", text)})
+    answer = eve.post("/copilot/member/import/", files={"file": ("killed.csv", text)})
     assert answer.status_code == 302, answer.text[:2000]
     return answer.headers["Location"].removesuffix("columns/")
 
@@ -39,38 +38,40 @@ def chosen_columns(page: str) -> dict[str, Any]:
 def test_an_import_goes_on_after_its_worker_was_killed_and_does_no_line_twice(
     installation: Installation,
 ) -> None:
-    ada = installation.browse("acme", installation.demo["accounts"]["acme"]["admin"])
-    job = upload(ada)
+    eve = installation.browse("globex", installation.demo["accounts"]["globex"]["admin"])
+    job = upload(eve)
     job_id = job.rstrip("/").rsplit("/", 1)[-1]
     state = "SELECT 1 FROM people_peoplejob WHERE id = %s AND state = %s"
     done = "SELECT count(*) AS n FROM people_peoplejobrow WHERE job_id = %s AND state = 'done'"
-    ada.post(f"{job}columns/", **chosen_columns(ada.get(f"{job}columns/").text))
-    installation.wait_for("acme", state, job_id, "ready")
+    eve.post(
+        f"{job}columns/", creates_places="on", **chosen_columns(eve.get(f"{job}columns/").text)
+    )
+    installation.wait_for("globex", state, job_id, "ready")
 
-    ada.post(f"{job}start/", page=job)
+    eve.post(f"{job}start/", page=job)
     end = time.monotonic() + 120
-    while not 0 < installation.rows("acme", done, job_id)[0]["n"] < PEOPLE:
+    while not 0 < installation.rows("globex", done, job_id)[0]["n"] < PEOPLE:
         assert time.monotonic() < end, installation.log()
         time.sleep(0.02)
     installation.kill("worker")
-    at_the_kill = installation.rows("acme", done, job_id)[0]["n"]
-    shown = ada.get(job).text
-    installation.wait_for("acme", state, job_id, "done", seconds=RESUMED_WITHIN)
+    at_the_kill = installation.rows("globex", done, job_id)[0]["n"]
+    shown = eve.get(job).text
+    installation.wait_for("globex", state, job_id, "done", seconds=RESUMED_WITHIN)
 
     assert 0 < at_the_kill < PEOPLE
     assert "You may leave this page" in shown
     rows = installation.rows(
-        "acme",
+        "globex",
         """SELECT u.email, count(m.id) AS places, count(DISTINCT m.team_id) AS teams
            FROM identity_user u JOIN copilot_member c ON c.user_id = u.id
            JOIN copilot_membership m ON m.member_id = c.id AND m.archived_at IS NULL
-           WHERE u.email LIKE 'killed%%@acme.example' GROUP BY u.email""",
+           WHERE u.email LIKE 'killed%%@globex.example' GROUP BY u.email""",
     )
     assert len(rows) == PEOPLE
-    # Growth, and `global`.
+    # The crew, and `global`.
     assert {(row["places"], row["teams"]) for row in rows} == {(2, 1)}
     outcomes = installation.rows(
-        "acme",
+        "globex",
         """SELECT state, outcome, count(*) AS n FROM people_peoplejobrow
            WHERE job_id = %s GROUP BY state, outcome""",
         job_id,
@@ -79,10 +80,10 @@ def test_an_import_goes_on_after_its_worker_was_killed_and_does_no_line_twice(
         ("done", "new", PEOPLE)
     ]
     entries = installation.rows(
-        "acme",
+        "globex",
         """SELECT count(*) AS n, count(DISTINCT target_id) AS people FROM audit_auditentry
            WHERE verb = 'member.imported' AND target_label LIKE 'Killed %%'""",
     )
     assert (entries[0]["n"], entries[0]["people"]) == (PEOPLE, PEOPLE)
-    assert f"{PEOPLE:,}" in ada.get(job).text
+    assert f"{PEOPLE:,}" in eve.get(job).text
     assert installation.verify_credits() == ""

@@ -53,8 +53,8 @@ def unallocated(account: Account) -> int:
     return standing.unallocated
 
 
-def key() -> dict[str, str]:
-    return {"Idempotency-Key": str(uuid4())}
+def key(beginning: str = "") -> dict[str, str]:
+    return {"Idempotency-Key": f"{beginning}{uuid4()}"}
 
 
 def test_accounts_are_listed_by_cursor_state_and_words(
@@ -191,19 +191,21 @@ def test_the_credit_factor_starts_a_version(sams: Platform, acme: Account) -> No
 
 def test_credits_are_given_and_taken_back_once_for_each_key(sams: Platform, acme: Account) -> None:
     before = unallocated(acme)
-    body, one = {"product": "copilot", "amount": "250", "reason": "Goodwill."}, key()
+    body, one = {"product": "copilot", "amount": "250", "reason": "Goodwill."}, key("k" * 164)
 
     given = sams.post(f"{ACME}/grants", body, **one)
     replayed = sams.post(f"{ACME}/grants", body, **one)
     taken = sams.post(f"{ACME}/take-backs", {**body, "amount": "50"}, **key())
     without = sams.post(f"{ACME}/grants", body)
     silent = sams.post(f"{ACME}/grants", {**body, "reason": ""}, **key())
+    too_much = sams.post(f"{ACME}/take-backs", {**body, "amount": "99999999"}, **key())
 
     assert (given.status_code, taken.status_code) == (204, 204)
     assert replayed["Idempotency-Replayed"] == "true"
     assert unallocated(acme) - before == 200_000_000
     assert refused(without) == (400, "idempotency_key_missing")
     assert faults(silent) == [("/reason", "required")]
+    assert refused(too_much) == (409, "insufficient_credits")
 
 
 def test_an_llm_goes_through_its_life(sams: Platform, acme: Account) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,6 +35,8 @@ class AdminOutput(serializers.Serializer[Any]):
     last_login = serializers.DateTimeField(allow_null=True)
 
 
+# Else an action named `list` is documented as an array of lists.
+@extend_schema_serializer(many=False)
 class AdminListOutput(serializers.Serializer[Any]):
     """All of them; there are few."""
 

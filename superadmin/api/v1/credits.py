@@ -1,5 +1,6 @@
 """What an account pays and gets: its credit factor, its credit terms, credits given by hand."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from core.api.credentials import principal_of
 from core.api.credits.shapes import CreditsField
 from core.api.documents import ETAG, IF_NONE_MATCH, Operation, documented
 from core.api.serializers import PreviewQuery
+from core.credits.errors import InsufficientCredits
 from superadmin.api.v1.base import PlatformViewSet, ProductField, ReasonInput
 from tenants.models import Account, CreditTerms, Period, Rollover
 from tenants.selectors import credit_terms_of, terms_of
@@ -202,6 +204,13 @@ class GrantViewSet(PlatformViewSet):
     input_classes = {"create": MoveInput, "take_back": MoveInput}
     key_required_for = frozenset({"create", "take_back"})
 
+    def handle_exception(self, exc: Exception) -> Response:
+        # 402 is the gateway's word to those who call LLMs; here it is a conflict among the figures.
+        if isinstance(exc, InsufficientCredits):
+            exc.status = 409  # type: ignore[misc]  # of this answer, not of the class
+        response: Response = super().handle_exception(exc)
+        return response
+
     @documented(
         Operation(
             "grantCredits",
@@ -240,10 +249,11 @@ class GrantViewSet(PlatformViewSet):
 
     def _move(self, move: Callable[..., None]) -> Response:
         account, given = self.account, self.input
-        key = idempotency.key_in(self.request.headers)
+        # The ledger's own keys are shorter than what a caller may send.
+        sent = f"{principal_of(self.request)} {idempotency.key_in(self.request.headers)}"
         move(
             account=account,
-            idempotency_key=f"platform:{principal_of(self.request)}:{key}",
+            idempotency_key=f"platform:{hashlib.sha256(sent.encode()).hexdigest()}",
             actor=self.actor,
             **given,
         )

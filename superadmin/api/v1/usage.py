@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,6 +35,8 @@ class UsageRowOutput(serializers.Serializer[Any]):
     cost_usd = serializers.CharField()
 
 
+# Else an action named `list` is documented as an array of these.
+@extend_schema_serializer(many=False)
 class UsageOutput(serializers.Serializer[Any]):
     """Usage of all accounts; groups without calls are left out."""
 
