@@ -95,6 +95,13 @@ _PRODUCT_GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "policy allow block matrix",
             ),
             Entry(
+                "Sharing",
+                "share",
+                "/{product}/sharing/",
+                "{product}.view_access",
+                "grants allow deny who has it client app",
+            ),
+            Entry(
                 "Features",
                 "toggle_on",
                 "/{product}/features/",

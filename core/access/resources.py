@@ -11,6 +11,7 @@ from uuid import UUID
 from django.utils.functional import Promise
 
 from core.access.rules.product import Thing
+from core.audit.services import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class ResourceType:
     icon: str
     all_of: Callable[[str], Sequence[Resource]]
     may_carry_llm: bool = False
+    # Opens one to everyone, or closes it: product, id, whether, who does it. None: it cannot be.
+    set_open: Callable[[str, UUID, bool, Actor], None] | None = None
 
 
 def register(kind: ResourceType) -> ResourceType:

@@ -117,6 +117,25 @@ def effect_of_grants(
     return _effect(product, changes, speaking, had_and_has)
 
 
+def effect_of_opening(
+    product: Product, access: ProductAccess, thing: Thing, *, is_open: bool, at: datetime
+) -> Effect:
+    """Return who would gain and lose a thing if it were opened to everyone, or closed."""
+    one = frozenset({thing})
+    after = replace(
+        access, open_things=access.open_things | one if is_open else access.open_things - one
+    )
+
+    def had_and_has(path: Path) -> tuple[frozenset[Thing], frozenset[Thing]]:
+        had, has = (
+            one if each.may_use(thing, path, at=at) else frozenset() for each in (access, after)
+        )
+        return had, has
+
+    said = access.grants.get(thing, {})
+    return _effect(product, [global_of(product)], said, had_and_has)
+
+
 def _effect(
     product: Product,
     nodes: Iterable[PathNode],

@@ -21,6 +21,7 @@ from core.access.rules.paths import Path
 from core.access.rules.product import ProductAccess, Thing
 from core.access.scopes import Scope
 from core.access.selectors import grants_by_thing
+from core.audit.services import Actor
 from core.hierarchy import reach, selectors
 from core.hierarchy.policies import (
     PolicyRow,
@@ -33,7 +34,8 @@ from core.hierarchy.product import Product
 from core.kit.clock import now
 from core.kit.problems import NotAllowed, NotFound
 from core.tokens.models import ClientApp
-from core.tokens.selectors import client_apps
+from core.tokens.selectors import client_app_named, client_apps
+from core.tokens.services import set_client_app_open
 
 CLIENT_APP = "client_app"
 # What a search in the sharing dialog shows of each kind of node.
@@ -61,6 +63,11 @@ def _client_apps(product: str) -> list[Resource]:
     return [Resource(CLIENT_APP, app.pk, app.name, is_open=app.is_open) for app in rows]
 
 
+def _set_client_app_open(product: str, app_id: UUID, is_open: bool, actor: Actor) -> None:  # noqa: FBT001  as the port has it
+    app = client_app_named(product, app_id)
+    set_client_app_open(app=app, is_open=is_open, actor=actor)
+
+
 resources.register(
     ResourceType(
         key=CLIENT_APP,
@@ -68,6 +75,7 @@ resources.register(
         products=("copilot", "console"),
         icon="apps",
         all_of=_client_apps,
+        set_open=_set_client_app_open,
     )
 )
 
@@ -119,6 +127,20 @@ def acts_for(product: Product, app: ClientApp, user_id: UUID) -> bool:
         can_use(product, thing, is_open=app.is_open, path=path)
         for path in paths_of_user(product, user_id)
     )
+
+
+def open_to_everyone(
+    product: Product, scope: Scope, resource: Resource, *, is_open: bool, actor: Actor
+) -> None:
+    """Open a thing to everyone, or leave it to those it is shared with.
+
+    Raises:
+        NotAllowed: who asks administers a branch only, or the thing cannot be opened.
+    """
+    kind = resources.resource_type(resource.type)
+    if not scope.everything or kind is None or kind.set_open is None:
+        raise NotAllowed("Only an account admin decides whether everyone has it.")
+    kind.set_open(product.slug, resource.id, is_open, actor)
 
 
 def grants_for(product: Product, scope: Scope) -> QuerySet[Grant]:

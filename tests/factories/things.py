@@ -10,7 +10,11 @@ from console.models import OwnLlm
 from console.services.deployments import add_deployment
 from console.services.keys import create_key
 from console.services.own_llms import create_own_llm
+from core.access.granting import set_grants
+from core.access.models import Grant
 from core.access.refusals import Refusal, RefusedCaller, keep_refusal
+from core.access.rules import grants as rules
+from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
 from core.access.scopes import EVERYTHING
 from core.access.services import switch_llm_on
@@ -24,6 +28,7 @@ from core.hierarchy.policies import path_of
 from core.hierarchy.product import Product, product_named, products
 from core.hierarchy.services import administrators
 from core.hierarchy.services.members import invite_member
+from core.hierarchy.sharing import CLIENT_APP, resource_named
 from core.hierarchy.verbs import RENAMED
 from core.identity.models import Role, RoleAssignment
 from core.identity.services import invite_user
@@ -175,6 +180,9 @@ def _things_at(
         "cap_id": limit.pk,
         "job_id": _import(product, mark),
         "refusal_id": _refusal(product, place, llm, mark),
+        "grant_id": _grant(product, app.pk, team),
+        "thing_kind": CLIENT_APP,
+        "node_kind": "team",
     }
     newcomer = invite_member(
         product=product,
@@ -196,6 +204,13 @@ def _things_at(
         found["key_id"] = key.pk
         found |= _own_llm(account)
     return found
+
+
+def _grant(product: Product, app_id: UUID, team: Any) -> UUID:
+    resource = resource_named(product, CLIENT_APP, app_id)
+    node = PathNode("team", team.pk, team.name)
+    set_grants(product=product.slug, resource=resource, grants={node: rules.Grant()}, actor=TESTS)
+    return Grant.objects.get(product=product.slug, resource_id=app_id, node_id=team.pk).pk
 
 
 def _refusal(product: Product, place: Any, llm: Llm, mark: str) -> UUID:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from rest_framework.response import Response
 
+from core.access.resources import open_things
 from core.access.rules.product import ProductAccess
 from core.access.selectors import access_of
 from core.api import conditional
@@ -75,6 +76,7 @@ class AccessViewSet(CockpitViewSet):
             self.product.slug,
             offered=(llm.pk for llm in self.offered),
             withheld=self.offer.withheld_features(self.account_id, self.product.slug),
+            open_things=open_things(self.product.slug),
         )
 
     @cached_property

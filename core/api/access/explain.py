@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.access.features import features_of
+from core.access.resources import resources_of
 from core.access.rules.decisions import Decision
 from core.access.rules.paths import Path, PathNode
 from core.access.selectors import decision_now
@@ -19,6 +20,7 @@ from core.hierarchy import reach
 from core.hierarchy.policies import path_of
 from core.hierarchy.refusals import refusal_for
 from core.hierarchy.seats import can_act_from
+from core.kit.clock import now
 from core.kit.problems import InvalidInput, NotFound
 
 
@@ -104,11 +106,16 @@ class ExplainViewSet(AccessViewSet):
             decision = self.access.why_feature(feature.key, path)
             if decision is not None and about in {None, key}:
                 found.append((key, str(feature.title), decision))
+        for each in resources_of(self.product.slug):
+            key = f"{each.type}:{each.id}"
+            if about in {None, key}:
+                why = self.access.why_thing(each.thing, path, at=now())
+                found.append((key, each.name, why))
         if about is not None and not found:
             fault = {
                 "parameter": "about",
                 "code": "not_found",
-                "detail": "Name an LLM on offer or a feature of the product.",
+                "detail": "Name an LLM on offer, a feature or a thing that is granted.",
             }
             raise InvalidInput(fault["detail"], errors=[fault])
         return found

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from core.access.rules.paths import KINDS
-from core.api.serializers import Input, LineField
+from core.api.serializers import Input, LineField, ListQuery
 
 SWITCH_STATES = ("inherit", "on", "off")
 
@@ -370,3 +370,88 @@ REFUSAL = {
     "decision": DECISION,
     "now": DECISION,
 }
+
+
+# -- grants ----------------------------------------------------------------------------------------
+
+
+class ResourceOutput(serializers.Serializer[Any]):
+    """A thing that can be granted."""
+
+    type = serializers.CharField(help_text="For example `client_app`.")
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    is_open = serializers.BooleanField(help_text="Everyone has it to whom it is not denied.")
+
+
+RESOURCE = {
+    "type": "client_app",
+    "id": "0198a7c1-92a3-74c5-9607-3c4d5e6f7081",
+    "name": "alchemi-web",
+    "is_open": False,
+}
+
+
+class GrantOutput(serializers.Serializer[Any]):
+    """What one node says about one thing."""
+
+    id = serializers.UUIDField()
+    resource = ResourceOutput()
+    node = AccessNodeOutput()
+    effect = serializers.ChoiceField(choices=("allow", "deny"))
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="It does not count from then.")
+    has_ended = serializers.BooleanField()
+    carries_llm = serializers.BooleanField(help_text="The agent's LLM comes along.")
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+GRANT = {
+    "id": "0198a7c1-a3b4-75d6-a718-4d5e6f708192",
+    "resource": RESOURCE,
+    "node": NODE,
+    "effect": "allow",
+    "ends_at": "2027-01-01T00:00:00Z",
+    "has_ended": False,
+    "carries_llm": False,
+    "created_by": "Ada Lindqvist",
+    "created_at": "2026-11-25T09:30:00Z",
+}
+
+
+class GrantQuery(ListQuery):
+    """Filters of grants."""
+
+    resource_type = LineField(required=False, max_length=40)
+    resource_id = serializers.UUIDField(required=False)
+    node = serializers.UUIDField(required=False, help_text="An id of a node.")
+
+
+class ResourceInput(Input):
+    """A thing by type and id."""
+
+    type = LineField(max_length=40)
+    id = serializers.UUIDField()
+
+
+class GrantInput(Input):
+    """What nodes say about a thing."""
+
+    resource = ResourceInput()
+    nodes = serializers.ListField(child=NodeInput(), min_length=1, max_length=200)
+    effect = serializers.ChoiceField(choices=("allow", "deny"))
+    ends_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    carries_llm = serializers.BooleanField(required=False, default=False)
+    reason = LineField(required=False, default="", allow_blank=True, max_length=200)
+
+
+class GrantedOutput(serializers.Serializer[Any]):
+    """What a change of grants does."""
+
+    preview = serializers.BooleanField()
+    changed = serializers.IntegerField()
+    effect = EffectOutput()
+    grants = GrantOutput(many=True)
+
+
+GRANTED = {"preview": False, "changed": 1, "effect": EFFECT, "grants": [GRANT]}

@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from core.api.access.base import Offer
 from core.api.access.explain import ExplainViewSet
 from core.api.access.features import FeatureViewSet
+from core.api.access.grants import GrantViewSet
 from core.api.access.llms import LlmViewSet
 from core.api.access.policies import LlmPolicyViewSet
 from core.hierarchy.product import Product
@@ -35,6 +36,9 @@ def access_urls(product: Product, offer: Offer) -> list[URLPattern]:
             FeatureViewSet,
             {"get": "retrieve", "put": "update"},
         ),
+        route("grants", GrantViewSet, {"get": "list", "post": "create"}),
+        route("grants/resources", GrantViewSet, {"get": "resources"}),
+        route("grants/<uuid:grant_id>", GrantViewSet, {"get": "retrieve", "delete": "destroy"}),
         route("explain", ExplainViewSet, {"get": "list"}),
         route("explain/<uuid:refusal_id>", ExplainViewSet, {"get": "retrieve"}),
     ]

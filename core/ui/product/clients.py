@@ -127,6 +127,7 @@ def _show(
             "rotate": f"{site.slug}:client-rotate",
             "act": f"{site.slug}:client-act",
             "revoke": f"{site.slug}:client-revoke",
+            "share": f"{site.slug}:share-thing",
         },
     )
     return shown_once(response) if made else response

@@ -8,12 +8,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from core.access.features import features_of
+from core.access.resources import Resource, resource_type, resources_of
 from core.access.rules.paths import Path
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
 from core.hierarchy import selectors
 from core.hierarchy.policies import path_of
 from core.hierarchy.seats import can_act_from
+from core.kit.clock import now
 from core.ui.pages import page, render_page
 from core.ui.product.reasons import Reasons, reasons_of
 from core.ui.product.urls import ProductSite
@@ -74,10 +76,12 @@ class _Lookup:
         self._site, self._place = site, place
         self._path: Path = path_of(site.product, place)
         self._offered = site.offered_llms(account.pk, site.slug)
+        self._things = resources_of(site.slug)
         self._access = access_of(
             site.slug,
             offered=(llm.pk for llm in self._offered),
             withheld=site.withheld_features(account.pk, site.slug),
+            open_things=(each.thing for each in self._things if each.is_open),
             nodes=(node.id for node in self._path),
         )
 
@@ -97,7 +101,16 @@ class _Lookup:
             )
             for feature in features_of(self._site.slug)
         ]
-        return [*llms, *features]
+        things = [
+            self._answer(
+                f"{each.type}:{each.id}",
+                each.name,
+                _title_of(each),
+                is_allowed=self._access.may_use(each.thing, self._path, at=now()),
+            )
+            for each in self._things
+        ]
+        return [*llms, *features, *things]
 
     def reasons(self, about: str) -> Reasons | None:
         """Return why, for one of the answers; None if nothing, or nothing known, is asked."""
@@ -108,6 +121,10 @@ class _Lookup:
             if decision is None:
                 return None
             return reasons_of(self._site, decision, kind="feature", title=titles[key])
+        thing = next((each for each in self._things if f"{each.type}:{each.id}" == about), None)
+        if thing is not None:
+            decision = self._access.why_thing(thing.thing, self._path, at=now())
+            return reasons_of(self._site, decision, kind=thing.type, title=thing.name, key=key)
         llm = next((each for each in self._offered if str(each.pk) == key), None)
         if kind != "llm" or llm is None:
             return None
@@ -118,6 +135,11 @@ class _Lookup:
         home = reverse(f"{self._site.slug}:effective")
         asked = f"member={self._place.member_id}&place={self._place.pk}&about={key}"
         return Answer(key, title, kind, is_allowed, f"{home}?{asked}#why")
+
+
+def _title_of(thing: Resource) -> str:
+    kind = resource_type(thing.type)
+    return str(kind.title) if kind is not None else thing.type
 
 
 def _places(site: ProductSite, scope: Any, member: Any) -> list[Any]:

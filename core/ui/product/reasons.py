@@ -8,6 +8,8 @@ from core.access.rules.decisions import Change, Decision
 from core.access.words import change_in_words, step_in_words, who_can_help
 from core.ui.product.urls import ProductSite
 
+_OF_GRANTS = frozenset({"grant", "deny", "lift"})
+
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
@@ -20,8 +22,10 @@ class Reasons:
     helper: str
 
 
-def reasons_of(site: ProductSite, decision: Decision, *, kind: str, title: str) -> Reasons:
-    """Return a decision about one thing in words."""
+def reasons_of(
+    site: ProductSite, decision: Decision, *, kind: str, title: str, key: str = ""
+) -> Reasons:
+    """Return a decision about one thing in words; `key` is the id of one that is granted."""
     return Reasons(
         title=title,
         is_allowed=decision.is_allowed,
@@ -30,16 +34,20 @@ def reasons_of(site: ProductSite, decision: Decision, *, kind: str, title: str) 
             for step in decision.trace
         ],
         changes=[
-            (change_in_words(change, title), _where(site, change, kind)) for change in decision.flip
+            (change_in_words(change, title), _where(site, change, kind, key))
+            for change in decision.flip
         ],
         helper=who_can_help(decision),
     )
 
 
-def _where(site: ProductSite, change: Change, kind: str) -> str:
+def _where(site: ProductSite, change: Change, kind: str, key: str) -> str:
     """Return the page on which a change is made; empty for what others must do."""
-    if change.kind == "offer":
+    if change.kind in {"offer", "lift_above"}:
         return ""
+    if change.kind in _OF_GRANTS:
+        assert change.node is not None
+        return reverse(f"{site.slug}:share", args=(kind, key, change.node.kind, change.node.id))
     if change.kind == "switch_on":
         return reverse(f"{site.slug}:llms")
     assert change.node is not None

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from core.access.models import RefusedDecision
 from core.access.refusals import KEPT_DAYS
+from core.access.resources import open_things
 from core.access.rules.decisions import Decision
 from core.access.scopes import scope_of
 from core.access.selectors import access_of, decision_now
@@ -73,13 +74,14 @@ def _now(request: HttpRequest, site: ProductSite, row: RefusedDecision) -> Decis
         site.slug,
         offered=(llm.pk for llm in site.offered_llms(account.pk, site.slug)),
         withheld=site.withheld_features(account.pk, site.slug),
+        open_things=open_things(site.slug),
         nodes=(node.id for node in where),
     )
     return decision_now(access, row.kind, row.key, where)
 
 
 def _reasons(site: ProductSite, row: RefusedDecision, decision: Decision) -> object:
-    return reasons_of(site, decision, kind=row.kind, title=row.title)
+    return reasons_of(site, decision, kind=row.kind, title=row.title, key=row.key)
 
 
 def _id(text: str) -> UUID | None:

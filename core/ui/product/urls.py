@@ -63,6 +63,7 @@ def product_urls(
         me,
         overview,
         refused,
+        sharing,
         usage,
     )
 
@@ -78,6 +79,7 @@ def product_urls(
         *features.urls(site),
         *effective.urls(site),
         *refused.urls(site),
+        *sharing.urls(site),
         *guardrails.urls(site),
         *clients.urls(site),
         *audit.urls(site),
