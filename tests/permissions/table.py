@@ -232,6 +232,9 @@ def product(slug: str) -> list[Row]:
         *post(f"{at}/llms/<uuid:llm_id>/switch/", ADMINS),
         *get(f"{at}/llm-access/", BRANCH_ADMINS),
         *post(f"{at}/llm-access/undo/", BRANCH_ADMINS),
+        *both(f"{at}/llm-access/many/", BRANCH_ADMINS),
+        *post(f"{at}/features/undo/", BRANCH_ADMINS),
+        *both(f"{at}/features/many/", BRANCH_ADMINS),
         # The team is Theo's, and what a branch has is decided above it.
         *both(f"{at}/llm-access/<str:kind>/<uuid:node_id>/", ABOVE_THE_TEAM),
         *both(f"{at}/llm-access/<str:kind>/<uuid:node_id>/<uuid:llm_id>/", ABOVE_THE_TEAM),

@@ -16,9 +16,9 @@ from core.access.rules.product import ProductAccess
 from core.access.selectors import access_of
 from core.api import conditional
 from core.api.pagination import cursor_of, id_of
-from core.api.viewsets import CockpitViewSet
+from core.api.viewsets import CockpitViewSet, unknown_reference
 from core.hierarchy.effects import Effect
-from core.hierarchy.policies import PolicyRow, row_named
+from core.hierarchy.policies import PolicyRow, check_editable, row_named, rows_of_nodes
 from core.hierarchy.product import Product
 from core.hierarchy.selectors import organizations_named
 
@@ -91,6 +91,23 @@ class AccessViewSet(CockpitViewSet):
             NotFound: there is none.
         """
         return row_named(self.product, self.scope, kind, node_id)
+
+    def nodes_in_body(self, named: Sequence[Mapping[str, Any]]) -> Sequence[PolicyRow]:
+        """Return the nodes that a body names and whose access the caller may change.
+
+        Raises:
+            InvalidInput: one is not there for the caller.
+            NotAllowed: what one may use is decided above the caller.
+        """
+        found = rows_of_nodes(self.product, self.scope, {each["id"] for each in named})
+        rows = []
+        for place, each in enumerate(named):
+            row = found.get(each["id"])
+            if row is None or row.node.kind != each["kind"]:
+                raise unknown_reference(f"nodes/{place}", str(each["kind"]))
+            check_editable(row)
+            rows.append(row)
+        return rows
 
     def effect_shown(self, effect: Effect, things: Mapping[Any, Any]) -> dict[str, Any]:
         """Return who gains and loses what; `things` names what an effect counts."""

@@ -15,7 +15,6 @@ from core.api.access import shapes
 from core.api.access.base import TAG, AccessViewSet, node_shown
 from core.api.documents import ETAG, IF_MATCH, IF_NONE_MATCH, Operation, documented
 from core.api.serializers import PreviewQuery
-from core.api.viewsets import unknown_reference
 from core.hierarchy.effects import Effect, effect_of_switches
 from core.hierarchy.policies import PolicyRow, check_editable, check_feature_within
 from core.kit.problems import InvalidInput, NotFound
@@ -117,8 +116,7 @@ class FeatureViewSet(AccessViewSet):
         self._check_known(given["features"])
         switch = _switch(given)
         changes: dict[PathNode, dict[str, Switch | None]] = {}
-        for place, named in enumerate(given["nodes"]):
-            row = self._named(place, named)
+        for row in self.nodes_in_body(given["nodes"]):
             for feature in given["features"]:
                 check_feature_within(self.access, row, self.scope, feature, switch)
             changes[row.node] = dict.fromkeys(given["features"], switch)
@@ -137,14 +135,6 @@ class FeatureViewSet(AccessViewSet):
                 "effect": self._effect(effect),
             }
         )
-
-    def _named(self, place: int, named: dict[str, Any]) -> PolicyRow:
-        try:
-            row = self.node(named["kind"], named["id"])
-        except NotFound:
-            raise unknown_reference(f"nodes/{place}", str(named["kind"])) from None
-        check_editable(row)
-        return row
 
     def _feature(self, key: str) -> Feature:
         found = next((each for each in features_of(self.product.slug) if each.key == key), None)

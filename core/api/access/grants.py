@@ -122,11 +122,7 @@ class GrantViewSet(AccessViewSet):
         )
         access = granting_access(self.product, [resource])
         changes: dict[PathNode, Grant | None] = {}
-        for place, named in enumerate(given["nodes"]):
-            try:
-                row = self.node(named["kind"], named["id"])
-            except NotFound:
-                raise unknown_reference(f"nodes/{place}", str(named["kind"])) from None
+        for row in self.nodes_in_body(given["nodes"]):
             check_grant_within(access, row, self.scope, resource, grant)
             changes[row.node] = grant
         return self._change(access, resource, changes, given["reason"])

@@ -23,10 +23,9 @@ from core.api.documents import (
 )
 from core.api.pagination import page_of
 from core.api.serializers import ListQuery, PreviewQuery
-from core.api.viewsets import unknown_reference
 from core.hierarchy.effects import effect_of_policies
 from core.hierarchy.policies import PolicyRow, check_editable, check_within, rows_of_nodes
-from core.kit.problems import InvalidInput, NotFound
+from core.kit.problems import InvalidInput
 
 _CHANGED: dict[str, Any] = {
     "tag": TAG,
@@ -125,8 +124,7 @@ class LlmPolicyViewSet(AccessViewSet):
         given = self.input
         self._check_known({"llms": given["llms"]})
         changes: dict[PathNode, LlmPolicy] = {}
-        for place, named in enumerate(given["nodes"]):
-            row = self._named(place, named)
+        for row in self.nodes_in_body(given["nodes"]):
             policy = self.access.policies.get(row.node.id, LlmPolicy())
             for llm in given["llms"]:
                 policy = with_act(policy, llm, given["act"])
@@ -174,14 +172,6 @@ class LlmPolicyViewSet(AccessViewSet):
             "policy": shown,
         }
         return answer
-
-    def _named(self, place: int, named: dict[str, Any]) -> PolicyRow:
-        try:
-            row = self.node(named["kind"], named["id"])
-        except NotFound:
-            raise unknown_reference(f"nodes/{place}", str(named["kind"])) from None
-        check_editable(row)
-        return row
 
     def _check_known(self, given: dict[str, Any]) -> None:
         """Pass if every LLM that a body names is offered to the account.

@@ -1,20 +1,23 @@
 """Features: which node has which, told apart by what is inherited and what is its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from core.access.features import Feature, features_of
 from core.access.permissions import may
+from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
 from core.access.rules.switches import Switch
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
-from core.access.services import set_feature
+from core.access.services import set_features
 from core.hierarchy.effects import effect_of_switches
 from core.hierarchy.policies import (
     PolicyRow,
@@ -22,14 +25,17 @@ from core.hierarchy.policies import (
     check_feature_within,
     policy_rows,
     row_named,
+    rows_of_nodes,
 )
 from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_messages, render_page
+from core.ui.product.undoing import Undo
 from core.ui.product.urls import ProductSite
 
 # What a button says, and what it makes of a node.
-_ACTS: dict[str, Switch | None] = {
+_UNDO = "features_before"
+ACTS: dict[str, Switch | None] = {
     "inherit": None,
     "on": Switch(is_on=True),
     "on-locked": Switch(is_on=True, is_locked=True),
@@ -67,7 +73,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
 
     @page(permission=view)
     def matrix(request: HttpRequest) -> HttpResponse:
-        access = _access(request, site)
+        access = access_to_features(request, site)
         scope = scope_of(request.user, site.slug)
         can_manage = may(request.user, manage)
         rows = policy_rows(site.product, scope, open_id=_id(request.GET.get("open", "")))
@@ -80,11 +86,14 @@ def urls(site: ProductSite) -> list[URLPattern]:
             ],
             rows=[(row, _cells(site, access, row), _open_href(site, row)) for row in rows],
             can_manage=can_manage,
+            undo=Undo(request, _UNDO, site.slug).label if can_manage else None,
+            undo_url=f"{site.slug}:features-undo",
+            many_href=reverse(f"{site.slug}:features-many") if can_manage else "",
         )
 
     @page(permission=manage, methods=("GET", "POST"))
     def cell(request: HttpRequest, kind: str, node_id: UUID, feature: str) -> HttpResponse:
-        access = _access(request, site)
+        access = access_to_features(request, site)
         scope = scope_of(request.user, site.slug)
         row = row_named(site.product, scope, kind, node_id)
         check_editable(row)
@@ -92,17 +101,9 @@ def urls(site: ProductSite) -> list[URLPattern]:
         if known is None:
             raise NotFound("There is no such feature.")
         act = request.POST.get("act", "")
-        if request.method == "POST" and act in _ACTS:
-            done = _("%s is changed. It counts from the next call on.") % row.node.label
-            with problems_as_messages(request, done=done):
-                check_feature_within(access, row, scope, feature, _ACTS[act])
-                set_feature(
-                    product=site.slug,
-                    node=row.node,
-                    feature=feature,
-                    switch=_ACTS[act],
-                    actor=actor_of(request),
-                )
+        if request.method == "POST" and act in ACTS:
+            with problems_as_messages(request):
+                apply(request, site, {row.node: (row, {feature: ACTS[act]})}, row.node.label)
             return HttpResponseRedirect(reverse(home))
         return render_page(
             request,
@@ -116,13 +117,74 @@ def urls(site: ProductSite) -> list[URLPattern]:
             options=_options(site, access, row, feature),
         )
 
+    @page(permission=manage, methods=("POST",))
+    def undo(request: HttpRequest) -> HttpResponse:
+        with problems_as_messages(request):
+            _revert(request, site)
+        return HttpResponseRedirect(reverse(home))
+
     return [
         path("features/", matrix, name="features"),
+        path("features/undo/", undo, name="features-undo"),
         path("features/<str:kind>/<uuid:node_id>/<slug:feature>/", cell, name="feature-cell"),
     ]
 
 
-def _access(request: HttpRequest, site: ProductSite) -> ProductAccess:
+Said = Mapping[PathNode, tuple[PolicyRow, Mapping[str, Switch | None]]]
+
+
+def apply(
+    request: HttpRequest, site: ProductSite, said: Said, label: str, reason: str = ""
+) -> None:
+    """Save switches, all or none, and keep those before for a click on Revert."""
+    access, scope = access_to_features(request, site), scope_of(request.user, site.slug)
+    for row, switches in said.values():
+        for feature, switch in switches.items():
+            check_feature_within(access, row, scope, feature, switch)
+    before = set_features(
+        product=site.slug,
+        switches={node: switches for node, (_row, switches) in said.items()},
+        actor=actor_of(request),
+        reason=reason,
+    )
+    if not before:
+        messages.info(request, _("Nothing to change."))
+        return
+    Undo(request, _UNDO, site.slug).keep(
+        label, [{"node": str(node.id), "said": _packed(said)} for node, said in before.items()]
+    )
+    messages.success(request, _("%s is changed. It counts from the next call on.") % label)
+
+
+def _revert(request: HttpRequest, site: ProductSite) -> None:
+    undo = Undo(request, _UNDO, site.slug)
+    label, kept = undo.label, undo.take()
+    if label is None:
+        messages.info(request, _("There is nothing to revert."))
+        return
+    scope = scope_of(request.user, site.slug)
+    rows = rows_of_nodes(site.product, scope, {UUID(each["node"]) for each in kept})
+    said = {
+        row.node: (row, _unpacked(each["said"]))
+        for each in kept
+        if (row := rows.get(UUID(each["node"]))) is not None
+    }
+    apply(request, site, said, label, _("Reverted"))
+
+
+def _packed(said: Mapping[str, Switch | None]) -> dict[str, list[bool] | None]:
+    return {
+        key: None if switch is None else [switch.is_on, switch.is_locked]
+        for key, switch in said.items()
+    }
+
+
+def _unpacked(kept: Mapping[str, list[bool] | None]) -> dict[str, Switch | None]:
+    return {key: None if values is None else Switch(*values) for key, values in kept.items()}
+
+
+def access_to_features(request: HttpRequest, site: ProductSite) -> ProductAccess:
+    """Return what decides about features."""
     account = request.account  # type: ignore[attr-defined]
     return access_of(site.slug, offered=(), withheld=site.withheld_features(account.pk, site.slug))
 
@@ -147,19 +209,24 @@ def _cells(site: ProductSite, access: ProductAccess, row: PolicyRow) -> list[Cel
     return cells
 
 
-def _options(
-    site: ProductSite, access: ProductAccess, row: PolicyRow, feature: str
-) -> list[Option]:
-    labels = {
+def act_labels() -> dict[str, str]:
+    """Return what the buttons say."""
+    return {
         "inherit": _("Inherit"),
         "on": _("On"),
         "on-locked": _("On, locked"),
         "off": _("Off"),
         "off-locked": _("Off, locked"),
     }
+
+
+def _options(
+    site: ProductSite, access: ProductAccess, row: PolicyRow, feature: str
+) -> list[Option]:
+    labels = act_labels()
     now = access.switches.get(feature, {}).get(row.node.id)
     options = []
-    for act, switch in _ACTS.items():
+    for act, switch in ACTS.items():
         # A member has nothing below that a lock could hold for.
         if row.node.kind == "member" and switch is not None and switch.is_locked:
             continue

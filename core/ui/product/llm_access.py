@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.permissions import may
 from core.access.rules.llms import NONE, Act, LlmPolicy, with_act
+from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
-from core.access.services import set_llm_policy
+from core.access.services import set_llm_policies
 from core.hierarchy.effects import Effect, effect_of_policies
 from core.hierarchy.policies import (
     PolicyRow,
@@ -24,11 +25,13 @@ from core.hierarchy.policies import (
     check_within,
     policy_rows,
     row_named,
+    rows_of_nodes,
 )
 from core.kit.problems import NotFound
 from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from core.ui.product.undoing import Undo
 from core.ui.product.urls import ProductSite
 
 _UNDO = "llm_policy_before"
@@ -127,7 +130,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
 
     @page(permission=view)
     def matrix(request: HttpRequest) -> HttpResponse:
-        desk = _Desk(request, site)
+        desk = Desk(request, site)
         rows = policy_rows(site.product, desk.scope, open_id=_id(request.GET.get("open", "")))
         can_manage = may(request.user, manage)
         return render_page(
@@ -139,6 +142,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
             can_manage=can_manage,
             undo=desk.undoable() if can_manage else None,
             undo_url=f"{site.slug}:llm-access-undo",
+            many_href=reverse(f"{site.slug}:llm-access-many") if can_manage else "",
             llms_href=reverse(f"{site.slug}:llms")
             if may(request.user, site.permission("view_llms"))
             else "",
@@ -146,7 +150,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
 
     @page(permission=manage, methods=("GET", "POST"))
     def node(request: HttpRequest, kind: str, node_id: UUID) -> HttpResponse:
-        desk = _Desk(request, site)
+        desk = Desk(request, site)
         row = row_named(site.product, desk.scope, kind, node_id)
         check_editable(row)
         before = desk.access.policies.get(row.node.id, LlmPolicy())
@@ -176,7 +180,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
 
     @page(permission=manage, methods=("GET", "POST"))
     def cell(request: HttpRequest, kind: str, node_id: UUID, llm_id: UUID) -> HttpResponse:
-        desk = _Desk(request, site)
+        desk = Desk(request, site)
         row = row_named(site.product, desk.scope, kind, node_id)
         check_editable(row)
         if llm_id not in desk.titles:
@@ -211,16 +215,9 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
 
     @page(permission=manage, methods=("POST",))
     def undo(request: HttpRequest) -> HttpResponse:
-        desk = _Desk(request, site)
-        kept = request.session.pop(_UNDO, None)
-        if kept is None or kept["product"] != site.slug:
-            messages.info(request, _("There is nothing to revert."))
-            return HttpResponseRedirect(reverse(home))
+        desk = Desk(request, site)
         with problems_as_messages(request):
-            row = row_named(site.product, desk.scope, kept["kind"], UUID(kept["node"]))
-            policy = _unpacked(kept)
-            check_within(desk.access, row, desk.scope, policy)
-            desk.apply(row, policy, _("Reverted"))
+            desk.revert()
         return HttpResponseRedirect(reverse(home))
 
     return [
@@ -231,12 +228,13 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
     ]
 
 
-class _Desk:
+class Desk:
     """What the views of one request work with."""
 
     def __init__(self, request: HttpRequest, site: ProductSite) -> None:
         account = request.account  # type: ignore[attr-defined]
         self._request, self._site = request, site
+        self._undo = Undo(request, _UNDO, site.slug)
         self.scope = scope_of(request.user, site.slug)
         offered = site.offered_llms(account.pk, site.slug)
         self.access: ProductAccess = access_of(site.slug, offered=(llm.pk for llm in offered))
@@ -299,28 +297,47 @@ class _Desk:
         )
 
     def apply(self, row: PolicyRow, policy: LlmPolicy, reason: str) -> None:
-        """Save a policy, and keep the one before for a click on Revert."""
-        before = set_llm_policy(
+        """Save one policy."""
+        self.apply_all({row.node: (row, policy)}, reason, label=row.node.label)
+
+    def apply_all(
+        self, said: Mapping[PathNode, tuple[PolicyRow, LlmPolicy]], reason: str, *, label: str
+    ) -> None:
+        """Save policies, all or none, and keep those before for a click on Revert."""
+        for row, policy in said.values():
+            check_within(self.access, row, self.scope, policy)
+        before = set_llm_policies(
             product=self._site.slug,
-            node=row.node,
-            policy=policy,
+            policies={node: policy for node, (_row, policy) in said.items()},
             names={llm.pk: llm.name for llm in self.llms},
             actor=actor_of(self._request),
             reason=reason,
         )
-        if before == policy:
+        if not before:
             messages.info(self._request, _("Nothing to change."))
             return
-        self._request.session[_UNDO] = _packed(self._site.slug, row, before)
+        self._undo.keep(label, [_packed(node, policy) for node, policy in before.items()])
         messages.success(
-            self._request,
-            _("%s is changed. It counts from the next call on.") % row.node.label,
+            self._request, _("%s is changed. It counts from the next call on.") % label
         )
 
+    def revert(self) -> None:
+        """Let the nodes of the last change say what they said before."""
+        label, kept = self._undo.label, self._undo.take()
+        if label is None:
+            messages.info(self._request, _("There is nothing to revert."))
+            return
+        rows = rows_of_nodes(self._site.product, self.scope, {UUID(each["node"]) for each in kept})
+        said = {
+            row.node: (row, _unpacked(each))
+            for each in kept
+            if (row := rows.get(UUID(each["node"]))) is not None
+        }
+        self.apply_all(said, _("Reverted"), label=label)
+
     def undoable(self) -> str | None:
-        """Return the node whose last change can be reverted, by name."""
-        kept = self._request.session.get(_UNDO)
-        return kept["label"] if kept and kept["product"] == self._site.slug else None
+        """Return what can be reverted, by name."""
+        return self._undo.label
 
     def _href(self, name: str, row: PolicyRow, *more: UUID) -> str:
         return reverse(
@@ -352,14 +369,8 @@ def _initial(policy: LlmPolicy) -> dict[str, Any]:
     }
 
 
-def _packed(product: str, row: PolicyRow, policy: LlmPolicy) -> dict[str, Any]:
-    return {
-        "product": product,
-        "kind": row.node.kind,
-        "node": str(row.node.id),
-        "label": row.node.label,
-        **_initial(policy),
-    }
+def _packed(node: PathNode, policy: LlmPolicy) -> dict[str, Any]:
+    return {"node": str(node.id), **_initial(policy)}
 
 
 def _unpacked(kept: Mapping[str, Any]) -> LlmPolicy:

@@ -288,3 +288,95 @@ def test_somebody_of_another_account_is_not_found(
     response = ada_client.get(f"/{product.slug}/access/", {"member": str(stranger.pk)})
 
     assert response.status_code == 404
+
+
+# -- many at once ----------------------------------------------------------------------------------
+
+
+def test_what_is_ticked_is_previewed_applied_whole_and_reverted(
+    ada_client: AccountClient,
+    branch: ProductBranch,
+    product: Product,
+    llms: tuple[Llm, Llm],
+    policy_of: Callable[[Any], LlmPolicy],
+) -> None:
+    gpt, haiku = llms
+    ada_client.post(at(product, "team", branch.team, gpt), {"act": "block"})
+    ticked = {
+        "node": [str(branch.organization.pk), str(branch.team.pk)],
+        "thing": [str(gpt.pk), str(haiku.pk)],
+    }
+    path = f"/{product.slug}/llm-access/many/"
+
+    seen = ada_client.get(path, ticked)
+    assert "Change 2 nodes" in text_of(seen)
+    assert policy_of(branch.organization) == LlmPolicy()
+    losing = {shift.title for each in seen.context["choices"] for shift in each.shifts["losses"]}
+    assert losing == {"GPT-5", "Haiku"}
+    ada_client.post(path, {**ticked, "act": "block", "reason": "Costs"})
+
+    both = frozenset({gpt.pk, haiku.pk})
+    assert policy_of(branch.organization).block == policy_of(branch.team).block == both
+    assert "You changed 2 nodes." in text_of(ada_client.get(f"/{product.slug}/llm-access/"))
+
+    ada_client.post(f"/{product.slug}/llm-access/undo/")
+
+    assert policy_of(branch.organization) == LlmPolicy()
+    assert policy_of(branch.team) == LlmPolicy(block=frozenset({gpt.pk}))
+
+
+def test_features_of_many_nodes_are_changed_and_reverted(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, product: Product
+) -> None:
+    ticked = {
+        "node": [str(branch.organization.pk), str(branch.team.pk)],
+        "thing": ["image_generation"],
+    }
+    path = f"/{product.slug}/features/many/"
+    assert "lose Image generation" in text_of(ada_client.get(path, ticked))
+
+    ada_client.post(path, {**ticked, "act": "off-locked"})
+
+    with in_account(acme):
+        assert set(feature_switches(product.slug)["image_generation"]) == {
+            branch.organization.pk,
+            branch.team.pk,
+        }
+    ada_client.post(f"/{product.slug}/features/undo/")
+    with in_account(acme):
+        assert feature_switches(product.slug) == {}
+
+
+@pytest.mark.parametrize("page", ["llm-access", "features"])
+@pytest.mark.parametrize("ticked", [{}, {"node": "x", "thing": "y"}, {"thing": "image_generation"}])
+def test_nothing_ticked_changes_nothing(
+    ada_client: AccountClient,
+    branch: ProductBranch,
+    product: Product,
+    page: str,
+    ticked: dict[str, str],
+) -> None:
+    for ask in (ada_client.get, ada_client.post):
+        answer = ask(f"/{product.slug}/{page}/many/", {**ticked, "act": "block"})
+        assert answer.status_code == 302
+
+
+def test_a_branch_admin_ticks_within_the_branch_alone(
+    client_for: Callable[..., AccountClient],
+    acme: Account,
+    branch: ProductBranch,
+    product: Product,
+    llms: tuple[Llm, Llm],
+    policy_of: Callable[[Any], LlmPolicy],
+    olga: User,
+) -> None:
+    ticked = {
+        "node": [str(branch.organization.pk), str(branch.team.pk)],
+        "thing": [str(llms[0].pk)],
+    }
+
+    client_for(olga, acme).post(f"/{product.slug}/llm-access/many/", {**ticked, "act": "block"})
+
+    # The organization is the top of her branch: what it has is decided above her.
+    assert policy_of(branch.organization) == LlmPolicy()
+    assert policy_of(branch.team).block == {llms[0].pk}

@@ -1,0 +1,175 @@
+"""Many nodes at once: what is ticked in a matrix, its effect, and one act that applies it whole."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _, ngettext
+
+from core.access.features import features_of
+from core.access.rules.llms import LlmPolicy, with_act
+from core.access.rules.paths import PathNode
+from core.access.scopes import Scope, scope_of
+from core.hierarchy.effects import Effect, effect_of_policies, effect_of_switches
+from core.hierarchy.policies import PolicyRow, rows_of_nodes
+from core.ui.pages import page, problems_as_messages, render_page
+from core.ui.product import features, llm_access
+from core.ui.product.urls import ProductSite
+
+MOST_NODES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How many places gain, or lose, one thing."""
+
+    title: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that all of them could say, with who would gain and lose what."""
+
+    act: str
+    label: str
+    places: int
+    shifts: Mapping[str, Sequence[Shift]] = field(default_factory=dict)
+
+
+def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a route
+    """Return the routes of changes of many nodes."""
+    manage = site.permission("manage_access")
+
+    @page(permission=manage, methods=("GET", "POST"))
+    def llms(request: HttpRequest) -> HttpResponse:
+        desk = llm_access.Desk(request, site)
+        given = request.POST if request.method == "POST" else request.GET
+        rows = _rows(site, desk.scope, given)
+        chosen = [key for key in _ids(given.getlist("thing")) if key in desk.titles]
+        if not rows or not chosen:
+            return _nothing(request, f"{site.slug}:llm-access")
+        labels = {"allow": _("Allow"), "block": _("Block"), "inherit": _("Inherit")}
+        policies = desk.access.policies
+        said: dict[str, dict[PathNode, tuple[PolicyRow, LlmPolicy]]] = {
+            act: {row.node: (row, _said(policies, row, chosen, act)) for row in rows}
+            for act in llm_access.ACTS
+        }
+        act = request.POST.get("act", "")
+        if request.method == "POST" and act in said:
+            with problems_as_messages(request):
+                reason = request.POST.get("reason", "").strip()[:200]
+                desk.apply_all(said[act], reason, label=_label(rows))
+            return HttpResponseRedirect(reverse(f"{site.slug}:llm-access"))
+        choices = []
+        for act, label in labels.items():
+            changes = {node: policy for node, (_row, policy) in said[act].items()}
+            effect = effect_of_policies(site.product, desk.access, changes)
+            choices.append(_choice(act, label, effect, desk.titles))
+        titles = [(str(key), desk.titles[key]) for key in chosen]
+        return _page(request, (_("LLM access"), f"{site.slug}:llm-access"), rows, titles, choices)
+
+    @page(permission=manage, methods=("GET", "POST"))
+    def switches(request: HttpRequest) -> HttpResponse:
+        access = features.access_to_features(request, site)
+        given = request.POST if request.method == "POST" else request.GET
+        rows = _rows(site, scope_of(request.user, site.slug), given)
+        known = {each.key: str(each.title) for each in features_of(site.slug)}
+        wanted = given.getlist("thing")
+        chosen = [key for key in known if key in wanted and key not in access.withheld]
+        if not rows or not chosen:
+            return _nothing(request, f"{site.slug}:features")
+        act = request.POST.get("act", "")
+        if request.method == "POST" and act in features.ACTS:
+            switch = features.ACTS[act]
+            said = {row.node: (row, dict.fromkeys(chosen, switch)) for row in rows}
+            with problems_as_messages(request):
+                reason = request.POST.get("reason", "").strip()[:200]
+                features.apply(request, site, said, _label(rows), reason)
+            return HttpResponseRedirect(reverse(f"{site.slug}:features"))
+        choices = []
+        for act, label in features.act_labels().items():
+            changes = {row.node: dict.fromkeys(chosen, features.ACTS[act]) for row in rows}
+            effect = effect_of_switches(site.product, access, changes)
+            choices.append(_choice(act, label, effect, known))
+        titles = [(key, known[key]) for key in chosen]
+        return _page(request, (_("Features"), f"{site.slug}:features"), rows, titles, choices)
+
+    return [
+        path("llm-access/many/", llms, name="llm-access-many"),
+        path("features/many/", switches, name="features-many"),
+    ]
+
+
+def _rows(site: ProductSite, scope: Scope, given: QueryDict) -> list[PolicyRow]:
+    """Return the nodes that are ticked and lie in the hands of who asks."""
+    ids = _ids(given.getlist("node"))[:MOST_NODES]
+    rows = rows_of_nodes(site.product, scope, ids)
+    return [rows[key] for key in ids if key in rows and rows[key].can_edit]
+
+
+def _said(
+    policies: Mapping[UUID, LlmPolicy], row: PolicyRow, llms: Sequence[UUID], act: Any
+) -> LlmPolicy:
+    policy = policies.get(row.node.id, LlmPolicy())
+    for llm in llms:
+        policy = with_act(policy, llm, act)
+    return policy
+
+
+def _choice(act: str, label: str, effect: Effect, titles: Mapping[Any, str]) -> Choice:
+    shifts = {
+        name: [
+            Shift(titles[key], count)
+            for key, count in sorted(counts.items(), key=lambda pair: -pair[1])
+            if key in titles
+        ]
+        for name, counts in (("gains", effect.gains), ("losses", effect.losses))
+    }
+    return Choice(act, label, effect.places, shifts)
+
+
+def _page(
+    request: HttpRequest,
+    above: tuple[str, str],
+    rows: Sequence[PolicyRow],
+    things: Sequence[tuple[str, str]],
+    choices: Sequence[Choice],
+) -> HttpResponse:
+    home = reverse(above[1])
+    return render_page(
+        request,
+        "product/many.html",
+        title=_("Change %(what)s") % {"what": _label(rows)},
+        crumbs=[(above[0], home)],
+        home=home,
+        action=request.path,
+        rows=rows,
+        things=things,
+        choices=choices,
+    )
+
+
+def _nothing(request: HttpRequest, home: str) -> HttpResponse:
+    messages.info(request, _("Tick at least one node and one column."))
+    return HttpResponseRedirect(reverse(home))
+
+
+def _label(rows: Sequence[PolicyRow]) -> str:
+    if len(rows) == 1:
+        return rows[0].node.label
+    return ngettext("%d node", "%d nodes", len(rows)) % len(rows)
+
+
+def _ids(texts: Sequence[str]) -> list[UUID]:
+    found: dict[UUID, None] = {}
+    for text in texts:
+        try:
+            found[UUID(text)] = None
+        except ValueError:
+            continue
+    return list(found)

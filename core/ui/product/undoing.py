@@ -1,0 +1,29 @@
+"""What a change has replaced, kept in the session for one click on Revert."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+
+class Undo:
+    """The last change of one kind that somebody made on a page of one product."""
+
+    def __init__(self, request: HttpRequest, key: str, product: str) -> None:
+        self._session, self._key, self._product = request.session, key, product
+
+    def keep(self, label: str, nodes: list[dict[str, Any]]) -> None:
+        """Keep what nodes said before."""
+        self._session[self._key] = {"product": self._product, "label": label, "nodes": nodes}
+
+    @property
+    def label(self) -> str | None:
+        """What was changed, by name; None if nothing can be reverted."""
+        kept = self._session.get(self._key)
+        return kept["label"] if kept and kept["product"] == self._product else None
+
+    def take(self) -> list[dict[str, Any]]:
+        """Return what nodes said before, and forget it; empty if there is nothing."""
+        if self.label is None:
+            return []
+        nodes: list[dict[str, Any]] = self._session.pop(self._key)["nodes"]
+        return nodes
