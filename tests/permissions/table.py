@@ -6,9 +6,9 @@ Names of places in a path stand for one thing of the account that is asked; see
 
 from dataclasses import replace
 
+from tests.permissions.access_table import access_pages, access_rest
 from tests.permissions.credits_table import credits_pages, rest_credits
 from tests.permissions.rows import (
-    ABOVE_THE_TEAM,
     ADMINS,
     ANYONE,
     BRANCH_ADMINS,
@@ -118,80 +118,6 @@ def rest(slug: str) -> list[Row]:
     ]
 
 
-def access_rest(slug: str) -> list[Row]:
-    """Return the rows of who may use what."""
-    at = f"/api/{slug}/v1"
-    policy = f"{at}/llm-policies/<str:kind>/<uuid:node_id>"
-    switch = f"{at}/features/<slug:feature>/<str:kind>/<uuid:node_id>"
-    llm = f"{at}/llms/<uuid:llm_id>"
-    return [
-        *rest_rows("GET", SIGNED_IN if slug == "console" else ADMINS, f"{at}/llms"),
-        *rest_rows("POST", ADMINS, f"{llm}/switch-on", f"{llm}/switch-off"),
-        *rest_rows("GET", BRANCH_ADMINS, f"{at}/llm-policies", policy, f"{at}/features", switch),
-        # What a branch has is decided above it.
-        *rest_rows("PUT", ABOVE_THE_TEAM, policy, switch),
-        *rest_rows("DELETE", ABOVE_THE_TEAM, policy),
-        *rest_rows("POST", BRANCH_ADMINS, f"{at}/llm-policies/bulk", f"{at}/features/bulk"),
-        *rest_rows("GET", BRANCH_ADMINS, f"{at}/explain", f"{at}/explain/<uuid:refusal_id>"),
-        *_rest("PUT", ABOVE_THE_TEAM, policy, switch),
-        *_rest("DELETE", ABOVE_THE_TEAM, policy),
-        *_rest("POST", BRANCH_ADMINS, f"{at}/llm-policies/bulk", f"{at}/features/bulk"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/grants", f"{at}/grants/resources"),
-        *_rest("POST", BRANCH_ADMINS, f"{at}/grants"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/grants/<uuid:grant_id>"),
-        *_rest("DELETE", ABOVE_THE_TEAM, f"{at}/grants/<uuid:grant_id>"),
-        *_rest("GET", BRANCH_ADMINS, f"{at}/explain", f"{at}/explain/<uuid:refusal_id>"),
-    ]
-
-
-def _rest(
-    method: str, who: frozenset[str], *paths: str, unaware: frozenset[str] = NO_ONE
-) -> list[Row]:
-    return [Row(path, method, who, "403", "401", unaware=unaware) for path in paths]
-
-
-def rest_credits(slug: str) -> list[Row]:
-    """Return the rows of one product's credits over REST."""
-    at = f"/api/{slug}/v1/credits"
-    wallet = "<uuid:wallet_id>"
-    return [
-        *_rest("GET", ADMINS, f"{at}/plan", f"{at}/cycles", f"{at}/statements", f"{at}/pool"),
-        *_rest("GET", ADMINS, f"{at}/wallets", f"{at}/wallets/{wallet}", f"{at}/effective"),
-        *_rest("GET", ADMINS, f"{at}/transfers", f"{at}/allocations", f"{at}/caps"),
-        *_rest("PATCH", ADMINS, f"{at}/spill"),
-        *_rest("POST", ADMINS, f"{at}/pool", f"{at}/allocations", f"{at}/allocations/{wallet}/end"),
-        *_rest("POST", ADMINS, f"{at}/top-ups", f"{at}/reclaims", f"{at}/moves", f"{at}/splits"),
-        *_rest("POST", ADMINS, f"{at}/acts/<uuid:act_id>/undo", f"{at}/caps"),
-        *_rest("DELETE", ADMINS, f"{at}/caps/<uuid:cap_id>"),
-    ]
-
-
-def credits_pages(at: str) -> list[Row]:
-    """Return the rows of the credits pages."""
-    wallet = f"{at}/<uuid:wallet_id>"
-    for_the_whole = [*post(f"{at}/spill/", ADMINS), *post(f"{at}/alerts/", ADMINS)]
-    from_above = [
-        *both(f"{wallet}/", ADMINS),
-        *post(f"{wallet}/amount/", ADMINS),
-        *post(f"{wallet}/pass-on/", ADMINS),
-        *post(f"{wallet}/caps/", ADMINS),
-        *post(f"{wallet}/caps/<uuid:cap_id>/remove/", ADMINS),
-        *both(f"{wallet}/override/", ADMINS),
-        *post(f"{at}/acts/<uuid:act_id>/undo/", ADMINS),
-    ]
-    return [
-        *get(f"{at}/", ADMINS),
-        *get(f"{at}/allocations.csv", ADMINS),
-        *both(f"{at}/import/", ADMINS),
-        *get(f"{at}/split/", ADMINS),
-        *both(f"{wallet}/split/", ADMINS),
-        *get(f"{at}/branch/<uuid:wallet_id>/", ADMINS),
-        *get(f"{wallet}/statement.csv", ADMINS),
-        *for_the_whole,
-        *from_above,
-    ]
-
-
 def about_job(one: str) -> list[Row]:
     """Return the rows of an import that Ada has started."""
     rows = [
@@ -230,27 +156,7 @@ def product(slug: str) -> list[Row]:
         *post(f"{at}/guardrails/<uuid:binding_id>/unbind/", ADMINS),
         *get(f"{at}/llms/", SIGNED_IN if slug == "console" else ADMINS),
         *post(f"{at}/llms/<uuid:llm_id>/switch/", ADMINS),
-        *get(f"{at}/llm-access/", BRANCH_ADMINS),
-        *post(f"{at}/llm-access/undo/", BRANCH_ADMINS),
-        *both(f"{at}/llm-access/many/", BRANCH_ADMINS),
-        *post(f"{at}/features/undo/", BRANCH_ADMINS),
-        *both(f"{at}/features/many/", BRANCH_ADMINS),
-        # The team is Theo's, and what a branch has is decided above it.
-        *both(f"{at}/llm-access/<str:kind>/<uuid:node_id>/", ABOVE_THE_TEAM),
-        *both(f"{at}/llm-access/<str:kind>/<uuid:node_id>/<uuid:llm_id>/", ABOVE_THE_TEAM),
-        *get(f"{at}/features/", BRANCH_ADMINS),
-        *both(f"{at}/features/<str:kind>/<uuid:node_id>/<slug:feature>/", ABOVE_THE_TEAM),
-        *get(f"{at}/access/", BRANCH_ADMINS),
-        *get(f"{at}/sharing/", BRANCH_ADMINS),
-        *get(f"{at}/sharing/<slug:kind>/<uuid:thing_id>/", BRANCH_ADMINS),
-        *post(f"{at}/sharing/<slug:kind>/<uuid:thing_id>/open/", BRANCH_ADMINS),
-        *post(f"{at}/sharing/<slug:kind>/<uuid:thing_id>/undo/", BRANCH_ADMINS),
-        *both(
-            f"{at}/sharing/<slug:kind>/<uuid:thing_id>/<str:node_kind>/<uuid:node_id>/",
-            ABOVE_THE_TEAM,
-        ),
-        *get(f"{at}/access/refused/", BRANCH_ADMINS),
-        *get(f"{at}/access/refused/<uuid:refusal_id>/", BRANCH_ADMINS),
+        *access_pages(at),
         *get(f"{at}/member/", BRANCH_ADMINS),
         *get(f"{at}/member/export.csv", BRANCH_ADMINS),
         *get(f"{at}/member/places/", BRANCH_ADMINS),
