@@ -15,7 +15,6 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from core.gateway import bodies, probing, replies
-from core.gateway.bodies import Body
 from core.gateway.errors import InvalidBody, LlmNotFound, UnknownPath, WrongMethod, problem_of
 from core.gateway.gateway import Gateway
 from core.gateway.http import (
@@ -27,6 +26,7 @@ from core.gateway.http import (
     read_body,
 )
 from core.gateway.limits import client_address
+from core.gateway.paths import CALL_PATHS, CallPath
 from core.gateway.relay import Relay
 from core.gateway.settings import GatewaySettings
 from core.gateway.snapshots import Credential
@@ -36,12 +36,6 @@ from core.kit.problems import Problem
 log = structlog.get_logger(__name__)
 
 OpenGateway = Callable[[], AbstractAsyncContextManager[Gateway]]
-
-_READERS: dict[str, Callable[[bytes], Body]] = {
-    "/v1/chat/completions": bodies.read_chat,
-    "/v1/embeddings": bodies.read_embedding,
-    "/v1/images/generations": bodies.read_image,
-}
 
 
 def build_app(open_gateway: OpenGateway, *, settings: GatewaySettings) -> Starlette:
@@ -59,7 +53,7 @@ def build_app(open_gateway: OpenGateway, *, settings: GatewaySettings) -> Starle
 
     return Starlette(
         routes=[
-            *(Route(path, _Calls(read), methods=["POST"]) for path, read in _READERS.items()),
+            *(Route(each.path, _Calls(each), methods=["POST"]) for each in CALL_PATHS),
             Route("/v1/models", _models),
             Route("/v1/models/{name:path}", _model),
             Route(probing.PATH, _test_deployment, methods=["POST"]),
@@ -76,8 +70,8 @@ def build_app(open_gateway: OpenGateway, *, settings: GatewaySettings) -> Starle
 class _Calls:
     """A path that runs calls. Plain ASGI: it needs to hear of a disconnect while it sends."""
 
-    def __init__(self, read: Callable[[bytes], Body]) -> None:
-        self._read = read
+    def __init__(self, path: CallPath) -> None:
+        self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -86,15 +80,16 @@ class _Calls:
             credential = _credential(request)
             key = header_of(request.headers, "idempotency-key")
             agent_id = _agent_id(request)
-            body = self._read(await read_body(request, gateway.settings))
+            body = await self._path.read(request, gateway.settings)
             call = gateway.open_call(credential, body, idempotency_key=key, agent_id=agent_id)
         except ClientDisconnect:
             return
         except Problem as problem:
             headers = {"x-request-id": str(uuid7())}
-            await problem_response(problem, headers=headers)(scope, receive, send)
+            answer = problem_response(problem, headers=headers, errors=self._path.errors)
+            await answer(scope, receive, send)
             return
-        await Relay(call, gateway.settings)(scope, receive, send)
+        await Relay(call, gateway.settings, errors=self._path.errors)(scope, receive, send)
 
 
 async def _models(request: Request) -> Response:

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 
 from core.gateway import fields
+from core.gateway.dialects.base import DialectOf
+from core.gateway.dialects.chat import OpenAiChat
 from core.gateway.errors import InvalidBody
 from core.gateway.fields import Reader, wrong
 from core.gateway.messages import read_messages
@@ -48,6 +50,12 @@ class Body:
     # Tells a repeated call from another one under the same idempotency key.
     fingerprint: str = ""
     has_remote_images: bool = False
+    # How the client speaks, and so how it is answered.
+    dialect: DialectOf = OpenAiChat
+    # Where what is sent is no text: seconds of sound, or characters to be spoken.
+    counted_input: int | None = None
+    # How the client wants a transcription: as JSON, or as the bare text.
+    wants_text: bool = False
     _texts: Texts | None = field(default=None, repr=False)
 
     def texts(self) -> Texts:
@@ -80,8 +88,25 @@ def read_chat(raw: bytes) -> Body:
         InvalidBody: a field is missing or wrong.
     """
     body = parse(raw)
-    model = _model(body)
-    upstream = fields.only(body, _CHAT)
+    return chat_of(body, raw, dropped=dropped(body, {**CHAT, "model": fields.text}))
+
+
+def chat_of(
+    body: dict[str, Any],
+    raw: bytes,
+    *,
+    dropped: tuple[str, ...],
+    kind: str = "chat",
+    dialect: DialectOf = OpenAiChat,
+    wants_usage: bool = False,
+) -> Body:
+    """Read a chat, however the client has spoken; `raw` is what came, and tells calls apart.
+
+    Raises:
+        InvalidBody: a field is missing or wrong.
+    """
+    model = model_of(body)
+    upstream = fields.only(body, CHAT)
     if "messages" not in upstream:
         raise wrong("messages", "a list of messages")
     is_stream = bool(upstream.pop("stream", False))
@@ -91,13 +116,14 @@ def read_chat(raw: bytes) -> Body:
     return Body(
         kind="chat",
         model=model,
-        fingerprint=_fingerprint("chat", raw),
+        fingerprint=fingerprint(kind, raw),
+        dialect=dialect,
         upstream=upstream,
         is_stream=is_stream,
-        wants_usage=is_stream and bool(options.get("include_usage")),
+        wants_usage=is_stream and (wants_usage or bool(options.get("include_usage"))),
         max_output_tokens=limit,
         choices=upstream.get("n", 1),
-        dropped=_dropped(body, _CHAT),
+        dropped=dropped,
         has_remote_images=_has_remote_images(upstream["messages"]),
     )
 
@@ -109,7 +135,7 @@ def read_embedding(raw: bytes) -> Body:
         InvalidBody: a field is missing or wrong.
     """
     body = parse(raw)
-    model = _model(body)
+    model = model_of(body)
     upstream = fields.only(body, _EMBEDDING)
     if "input" not in upstream:
         raise wrong("input", "a string or a list of strings")
@@ -117,11 +143,11 @@ def read_embedding(raw: bytes) -> Body:
     return Body(
         kind="embedding",
         model=model,
-        fingerprint=_fingerprint("embedding", raw),
+        fingerprint=fingerprint("embedding", raw),
         upstream=upstream,
         max_output_tokens=0,
         encoding_format=encoding,
-        dropped=_dropped(body, _EMBEDDING),
+        dropped=dropped(body, {**_EMBEDDING, "model": fields.text}),
     )
 
 
@@ -132,34 +158,37 @@ def read_image(raw: bytes) -> Body:
         InvalidBody: a field is missing or wrong.
     """
     body = parse(raw)
-    model = _model(body)
+    model = model_of(body)
     upstream = fields.only(body, _IMAGE)
     if "prompt" not in upstream:
         raise wrong("prompt", "a string")
     return Body(
         kind="image",
         model=model,
-        fingerprint=_fingerprint("image", raw),
+        fingerprint=fingerprint("image", raw),
         upstream=upstream,
         images=upstream.get("n", 1),
         choices=upstream.get("n", 1),
-        dropped=_dropped(body, _IMAGE),
+        dropped=dropped(body, {**_IMAGE, "model": fields.text}),
     )
 
 
-def _fingerprint(kind: str, raw: bytes) -> str:
+def fingerprint(kind: str, raw: bytes) -> str:
+    """Return what tells a repeated call from another one."""
     return hashlib.sha256(kind.encode() + b"|" + raw).hexdigest()
 
 
-def _model(body: dict[str, Any]) -> str:
+def model_of(body: dict[str, Any]) -> str:
+    """Return the name of the LLM that a body asks for."""
     name = fields.text(body.get("model"), "model", least=1, most=200)
     if not _MODEL_NAME.fullmatch(name):
         raise wrong("model", "the name of an LLM")
     return name
 
 
-def _dropped(body: dict[str, Any], readers: dict[str, Reader]) -> tuple[str, ...]:
-    names = sorted(key for key in body if key not in readers and key != "model")
+def dropped(body: dict[str, Any], readers: dict[str, Reader]) -> tuple[str, ...]:
+    """Return the fields that are not taken, for a header that says so."""
+    names = sorted(key for key in body if key not in readers)
     # The names come from the caller and go into a header.
     return tuple(name for name in names if _TOOL_NAME.fullmatch(name))[:20]
 
@@ -246,7 +275,8 @@ def _tool_choice(value: Any, param: str) -> Any:
     return {"type": "function", "function": {"name": name}}
 
 
-def _input(value: Any, param: str) -> Any:
+def read_input(value: Any, param: str) -> Any:
+    """Read a text or a list of texts."""
     if isinstance(value, str):
         return fields.text(value, param, least=1)
     inputs = fields.items(value, param, most=MOST_INPUTS)
@@ -262,7 +292,7 @@ def _user(value: Any, param: str) -> str:
     return fields.text(value, param, most=512)
 
 
-_CHAT: dict[str, Reader] = {
+CHAT: dict[str, Reader] = {
     "messages": read_messages,
     "stream": fields.flag,
     "stream_options": _stream_options,
@@ -288,7 +318,7 @@ _CHAT: dict[str, Reader] = {
     "user": _user,
 }
 _EMBEDDING: dict[str, Reader] = {
-    "input": _input,
+    "input": read_input,
     "dimensions": fields.a_whole_number(1, 65_536),
     "encoding_format": fields.one_of("float", "base64"),
     "user": _user,

@@ -15,8 +15,9 @@ UNKNOWN_OUTPUT_LIMIT = 4_096
 
 def output_limit(ticket: Ticket) -> int:
     """Return how many tokens each answer may have."""
-    if ticket.llm.kind == "embedding":
-        return 0
+    if ticket.llm.kind not in {"chat", "image"}:
+        # What a transcription may write, a vector or a verdict never has.
+        return ticket.body.max_output_tokens or 0
     limit = ticket.llm.max_output_tokens
     if ticket.llm.kind == "chat":
         limit = limit or UNKNOWN_OUTPUT_LIMIT
@@ -34,7 +35,8 @@ def check_context(ticket: Ticket) -> None:
         ContextTooLong: it is.
     """
     # A batch of texts to embed goes through the window one by one; the provider knows.
-    window = 0 if ticket.llm.kind == "embedding" else ticket.llm.context_window
+    is_one_text = ticket.llm.kind in {"chat", "image"}
+    window = ticket.llm.context_window if is_one_text else 0
     # Our count is not the provider's, so only what is clearly too long is refused here.
     if window and ticket.input_tokens * 100 > window * pricing.INPUT_MARGIN_PERCENT:
         raise ContextTooLong(

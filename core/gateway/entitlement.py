@@ -22,6 +22,10 @@ _PATHS = {
     "chat": "/v1/chat/completions",
     "embedding": "/v1/embeddings",
     "image": "/v1/images/generations",
+    "transcription": "/v1/audio/transcriptions",
+    "speech": "/v1/audio/speech",
+    "rerank": "/v1/rerank",
+    "moderation": "/v1/moderations",
 }
 
 

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.gateway.dialects.base import ErrorBody
 from core.gateway.errors import BodyTooLarge, InvalidBody, InvalidKey, error_body, error_headers
 from core.gateway.settings import GatewaySettings
 from core.kit.problems import Problem
@@ -27,7 +28,7 @@ _EXPOSED = (
 )
 
 
-async def read_body(request: Request, settings: GatewaySettings) -> bytes:
+async def read_body(request: Request, settings: GatewaySettings, *, most: int = 0) -> bytes:
     """Return a request's body.
 
     Raises:
@@ -35,7 +36,7 @@ async def read_body(request: Request, settings: GatewaySettings) -> bytes:
         InvalidBody: it did not come in time.
         ClientDisconnect: nobody is there any more.
     """
-    limit = settings.most_body_bytes
+    limit = max(most, settings.most_body_bytes)
     too_large = BodyTooLarge(f"A request may have at most {limit // 1024 // 1024} MB.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
@@ -58,7 +59,11 @@ def bearer_of(headers: Headers) -> str:
     Raises:
         InvalidKey: there is none, or it cannot be one.
     """
-    scheme, _, token = headers.get("authorization", "").partition(" ")
+    given = headers.get("authorization", "")
+    if not given and "x-api-key" in headers:
+        # Anthropic's SDK has a header of its own.
+        given = f"Bearer {headers['x-api-key']}"
+    scheme, _, token = given.partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise InvalidKey("Send your key as `Authorization: Bearer ck_…`.")
@@ -88,10 +93,15 @@ def json_response(
     )
 
 
-def problem_response(problem: Problem, *, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a problem in OpenAI's shape."""
+def problem_response(
+    problem: Problem,
+    *,
+    headers: Mapping[str, str] | None = None,
+    errors: ErrorBody = error_body,
+) -> Response:
+    """Return a problem in the client's shape, which is OpenAI's unless the path has another."""
     return json_response(
-        error_body(problem),
+        errors(problem),
         status=problem.status,
         headers={**(headers or {}), **error_headers(problem)},
     )

@@ -20,16 +20,26 @@ class Meter:
         self._characters = 0
         self._reported: Usage | None = None
         self._images = 0
+        self._has_answer = False
 
     @property
     def has_received(self) -> bool:
         """Whether the provider has sent anything that it will bill."""
-        return bool(self._received or self._images or self._reported)
+        return bool(self._received or self._images or self._reported or self._has_answer)
 
     def report(self, usage: Usage | None) -> None:
         """Take the provider's own figures."""
         if usage is not None:
             self._reported = usage
+
+    def note_answer(self) -> None:
+        """Take note of an answer that has no text of its own."""
+        self._has_answer = True
+
+    def receive_text(self, text: str) -> None:
+        """Take a text."""
+        self._has_answer = True
+        self._take(text)
 
     def receive_images(self, count: int) -> None:
         """Count images."""

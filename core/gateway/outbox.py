@@ -13,10 +13,12 @@ MOST_WAITING = 256
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The whole answer, and the receipts of its guardrails."""
+    """The whole answer, and the receipts of its guardrails; what is no JSON stands in `raw`."""
 
     body: dict[str, Any]
     receipts: tuple[str, ...]
+    raw: bytes | None = None
+    media_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,14 +168,30 @@ class Call:
         progress.note_first_token()
         progress.upstream_model = reply.upstream_model
         progress.meter.report(reply.usage)
-        content = reply.content
-        if ticket.llm.kind == "image":
-            progress.meter.receive_images(len(content["data"]))
-        if ticket.llm.kind == "chat":
-            progress.meter.receive(content["choices"], key="message")
+        await self._take(reply.content)
+        body = replies.whole_body(ticket, reply.content, progress.meter.usage())
+        receipts = replies.receipts(progress.verdicts)
+        if ticket.llm.kind == "speech":
+            self.outbox.put(Whole({}, receipts, reply.raw, reply.media_type))
+        elif ticket.body.wants_text:
+            text = str(body["text"]).encode()
+            self.outbox.put(Whole({}, receipts, text, "text/plain; charset=utf-8"))
+        else:
+            self.outbox.put(Whole(body, receipts))
+
+    async def _take(self, content: dict[str, Any]) -> None:
+        """Count and check what has come."""
+        kind, meter = self.ticket.llm.kind, self._progress.meter
+        if kind == "image":
+            meter.receive_images(len(content["data"]))
+        elif kind == "chat":
+            meter.receive(content["choices"], key="message")
             await self._check(content)
-        body = replies.whole_body(ticket, content, progress.meter.usage())
-        self.outbox.put(Whole(body, replies.receipts(progress.verdicts)))
+        elif kind == "transcription":
+            meter.receive_text(content["text"])
+            await self._check(content)
+        else:
+            meter.note_answer()
 
     async def _check(self, content: dict[str, Any]) -> None:
         texts = texts_of_answer(content)
@@ -187,7 +203,7 @@ class Call:
             raise blocked(checked.blocked_by)
         texts.replace(checked.texts)
         if any(verdict.outcome == "masked" for verdict in checked.verdicts):
-            for choice in content["choices"]:
+            for choice in content.get("choices", ()):
                 # Log probabilities spell out the very tokens that the mask takes away.
                 choice["logprobs"] = None
 

@@ -1,12 +1,13 @@
 """Carries what a call puts out to the client: one JSON body, or server-sent events."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
-import orjson
 import structlog
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from core.gateway.dialects.base import Call as Spoken, Dialect, ErrorBody
 from core.gateway.errors import error_body
 from core.gateway.http import json_response, problem_response
 from core.gateway.outbox import Ended, Failed, Streamed, Whole
@@ -17,15 +18,16 @@ from core.kit.money import format_credits
 
 log = structlog.get_logger(__name__)
 
-_DONE = b"data: [DONE]\n\n"
-
 
 class Relay:
     """One call and the client that waits for it."""
 
-    def __init__(self, call: Call, settings: GatewaySettings) -> None:
+    def __init__(
+        self, call: Call, settings: GatewaySettings, *, errors: ErrorBody = error_body
+    ) -> None:
         self._call = call
         self._settings = settings
+        self._errors = errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         watcher = asyncio.create_task(self._watch(receive))
@@ -43,7 +45,8 @@ class Relay:
         event = await self._call.outbox.take()
         scope["cockpit_account"] = self._slug()
         if isinstance(event, Failed):
-            await problem_response(event.problem, headers=self._headers(()))(scope, receive, send)
+            answer = problem_response(event.problem, headers=self._headers(()), errors=self._errors)
+            await answer(scope, receive, send)
         elif isinstance(event, Whole):
             await self._send_whole(event, scope, receive, send)
         elif isinstance(event, Streamed):
@@ -57,7 +60,11 @@ class Relay:
         headers = self._headers(event.receipts)
         if isinstance(end, Ended) and end.microcredits is not None:
             headers["x-cockpit-credits-charged"] = format_credits(end.microcredits)
-        await json_response(event.body, headers=headers)(scope, receive, send)
+        if event.raw is not None:
+            answer = Response(event.raw, headers=headers, media_type=event.media_type)
+        else:
+            answer = json_response(self._dialect().whole(event.body), headers=headers)
+        await answer(scope, receive, send)
 
     async def _send_stream(self, first: Streamed | Ended, send: Send) -> None:
         receipts = first.receipts if isinstance(first, Streamed) else ()
@@ -75,15 +82,27 @@ class Relay:
                 "headers": [(key.encode(), value.encode()) for key, value in headers.items()],
             }
         )
-        event: Any = first
+        dialect, event = self._dialect(), cast("Any", first)
         while isinstance(event, Streamed):
-            await self._send(send, _event(event.body))
+            if frames := dialect.frames(event.body):
+                await self._send(send, frames)
             event = await self._call.outbox.take()
-        await self._send(send, _last(event), is_last=True)
+        await self._send(send, _last(dialect, event), is_last=True)
 
     async def _send(self, send: Send, content: bytes, *, is_last: bool = False) -> None:
         async with asyncio.timeout(self._settings.send_seconds):
             await send({"type": "http.response.body", "body": content, "more_body": not is_last})
+
+    def _dialect(self) -> Dialect:
+        ticket = self._call.ticket
+        return ticket.body.dialect(
+            Spoken(
+                id=ticket.request_id.hex,
+                model=ticket.llm.name,
+                created=ticket.created,
+                input_tokens=ticket.input_tokens,
+            )
+        )
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -115,16 +134,11 @@ def _answered_by(ticket: Ticket) -> dict[str, str]:
     return headers
 
 
-def _event(body: dict[str, Any]) -> bytes:
-    return b"data: " + orjson.dumps(body) + b"\n\n"
-
-
-def _last(event: Any) -> bytes:
+def _last(dialect: Dialect, event: Any) -> bytes:
     if isinstance(event, Failed):
-        # No [DONE]: what came is not a whole answer.
-        return _event(error_body(event.problem))
+        return dialect.broken(event.problem)
     if isinstance(event, Ended) and event.microcredits is not None:
         # A comment to every reader of server-sent events, and a figure to those who look.
         charged = format_credits(event.microcredits).encode()
-        return b": credits-charged " + charged + b"\n\n" + _DONE
-    return _DONE
+        return dialect.ended(b": credits-charged " + charged + b"\n\n")
+    return dialect.ended(b"")

@@ -25,12 +25,30 @@ def whole_body(ticket: Ticket, content: dict[str, Any], usage: Usage) -> dict[st
         return _embedding_body(ticket, content, usage)
     if ticket.llm.kind == "image":
         return {"created": int(time.time()), "data": content["data"]}
+    if ticket.llm.kind in _AS_THEY_COME:
+        return {**content, **_named(ticket, usage)}
     return {
         **_head(ticket, "chat.completion"),
         "system_fingerprint": _fingerprint(ticket, content.get("system_fingerprint")),
         "choices": content["choices"],
         "usage": usage_body(usage),
     }
+
+
+_AS_THEY_COME = frozenset({"transcription", "speech", "rerank", "moderation"})
+
+
+def _named(ticket: Ticket, usage: Usage) -> dict[str, Any]:
+    if ticket.llm.kind == "transcription":
+        return {}
+    named: dict[str, Any] = {"model": ticket.llm.name}
+    if ticket.llm.kind == "rerank":
+        return {
+            **named,
+            "id": str(ticket.request_id),
+            "usage": {"total_tokens": usage.input_tokens},
+        }
+    return {**named, "id": f"modr-{ticket.request_id.hex}"}
 
 
 def chunk(ticket: Ticket, choices: list[dict[str, Any]]) -> dict[str, Any]:

@@ -89,16 +89,22 @@ def texts_of_answer(answer: dict[str, Any]) -> Texts:
     texts = Texts()
     for choice in answer.get("choices", ()):
         _add_message(texts, choice["message"])
+    # A transcription: the whole, and the same again in pieces.
+    texts.add(answer, "text")
+    for piece in (*answer.get("segments", ()), *answer.get("words", ())):
+        texts.add(piece, "text")
+        texts.add(piece, "word")
     return texts
 
 
 def texts_of_input(body: dict[str, Any]) -> Texts:
-    """Return what a request for embeddings or images sends."""
+    """Return what a request for anything but a chat sends."""
     texts = Texts()
-    for key in ("input", "prompt", "user"):
+    for key in ("input", "prompt", "user", "query", "instructions"):
         texts.add(body, key)
-    if isinstance(body.get("input"), list):
-        texts.add_leaves(body["input"])
+    for key in ("input", "documents"):
+        if isinstance(body.get(key), list):
+            texts.add_leaves(body[key])
     return texts
 
 

@@ -95,9 +95,16 @@ class LiteLlm:
             "chat": router.acompletion,
             "embedding": router.aembedding,
             "image": router.aimage_generation,
+            "transcription": router.atranscription,
+            "speech": router.aspeech,
+            "rerank": router.arerank,
+            "moderation": router.amoderation,
         }[llm.kind]
         try:
             response = await call(model=llm.name, **_params(llm, params, seconds))
+            if llm.kind == "speech":
+                media_type = response.response.headers.get("content-type", "audio/mpeg")
+                return wire.speech_of(response.content, media_type)
             return wire.reply_of(llm.kind, response.model_dump())
         except Exception as error:  # noqa: BLE001
             raise problem_of_upstream(error, llm.deployment) from None
@@ -173,6 +180,8 @@ def _demo_params(llm: Llm, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _count_input(body: Body) -> int:
+    if body.counted_input is not None:
+        return body.counted_input
     if body.kind != "chat":
         return sum(_count(text=text) for text in body.texts().values)
     messages = body.upstream["messages"]

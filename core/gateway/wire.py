@@ -9,6 +9,8 @@ from core.gateway.pricing import Usage
 
 # More than any context window; a figure beyond it is a lie or a bug.
 MOST_TOKENS = 50_000_000
+# A week of sound.
+MOST_SECONDS = 604_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Piece:
 def reply_of(kind: LlmKind, response: Mapping[str, Any]) -> Reply:
     """Read a whole answer."""
     content = _READERS[kind](response)
-    usage = usage_of(response.get("usage"))
+    read_usage = _USAGES.get(kind, usage_of)
+    usage = read_usage(response.get("usage"))
     return Reply(content, usage, str(response.get("model") or ""))
 
 
@@ -89,6 +92,35 @@ def usage_of(reported: Mapping[str, Any] | None) -> Usage | None:
         audio_input_tokens=_tokens(inputs.get("audio_tokens")) or 0,
         audio_output_tokens=_tokens(outputs.get("audio_tokens")) or 0,
     )
+
+
+def _usage_of_sound(reported: Mapping[str, Any] | None) -> Usage | None:
+    """Read what a transcription has used: tokens, or seconds at ten tokens each."""
+    if not reported:
+        return None
+    seconds = reported.get("seconds")
+    if isinstance(seconds, int | float) and 0 < seconds < MOST_SECONDS:
+        tokens = -(-int(seconds * 10_000) // 1_000)
+        return Usage(input_tokens=tokens, audio_input_tokens=tokens)
+    details = reported.get("input_token_details") or {}
+    read = _tokens(reported.get("input_tokens")), _tokens(reported.get("output_tokens", 0))
+    if not read[0] or read[1] is None:
+        return None
+    sound = _tokens(details.get("audio_tokens"))
+    audio = read[0] if sound is None else min(sound, read[0])
+    return Usage(input_tokens=read[0], output_tokens=read[1], audio_input_tokens=audio)
+
+
+def _usage_of_reranking(reported: Mapping[str, Any] | None) -> Usage | None:
+    """Read what reranking has used; many providers say only how much in all."""
+    total = _tokens((reported or {}).get("total_tokens"))
+    return Usage(input_tokens=total) if total else None
+
+
+_USAGES: dict[str, Callable[[Mapping[str, Any] | None], Usage | None]] = {
+    "transcription": _usage_of_sound,
+    "rerank": _usage_of_reranking,
+}
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:
@@ -172,10 +204,45 @@ def _image(response: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _transcription(response: Mapping[str, Any]) -> dict[str, Any]:
+    read: dict[str, Any] = {"text": str(response.get("text") or "")}
+    for key in ("language", "duration"):
+        if response.get(key) is not None:
+            read[key] = response[key]
+    for key in ("segments", "words"):
+        pieces = response.get(key)
+        if isinstance(pieces, list):
+            read[key] = [dict(piece) for piece in pieces if isinstance(piece, Mapping)]
+    return read
+
+
+def _rerank(response: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("index", "relevance_score", "document")
+    return {
+        "results": [
+            {key: result[key] for key in keys if result.get(key) is not None}
+            for result in response.get("results") or ()
+        ]
+    }
+
+
+def _moderation(response: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("flagged", "categories", "category_scores", "category_applied_input_types")
+    return {
+        "results": [
+            {key: result[key] for key in keys if key in result}
+            for result in response.get("results") or ()
+        ]
+    }
+
+
 _READERS: dict[LlmKind, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "chat": _chat,
     "embedding": _embedding,
     "image": _image,
+    "transcription": _transcription,
+    "rerank": _rerank,
+    "moderation": _moderation,
 }
 
 

@@ -91,6 +91,8 @@ class FakeUpstream:
             await _send_json(writer, _embeddings(request.body))
         elif request.path.endswith("/images/generations"):
             await _send_json(writer, {"created": 1, "data": [{"b64_json": "aGk="}]})
+        elif (path := request.path.rpartition("/v1")[2]) in _OTHERS:
+            await _send_other(path, writer)
         elif request.body.get("stream"):
             return await self._stream(request.body, model, writer)
         else:
@@ -173,7 +175,19 @@ async def _read(reader: asyncio.StreamReader) -> Seen | None:
         for name, _, value in (line.partition(":") for line in lines if line)
     }
     raw = await reader.readexactly(int(headers.get("content-length", "0")))
+    if headers.get("content-type", "").startswith("multipart/"):
+        return Seen(first.split(" ")[1], headers, _form_of(raw))
     return Seen(first.split(" ")[1], headers, json.loads(raw) if raw else {})
+
+
+def _form_of(raw: bytes) -> dict[str, Any]:
+    """Return the fields of a form that are text; of a file, how long it is."""
+    fields: dict[str, Any] = {}
+    for part in raw.split(raw.partition(b"\r\n")[0])[1:-1]:
+        head, _, value = part.strip(b"\r\n").partition(b"\r\n\r\n")
+        name = head.decode("latin-1").partition('name="')[2].partition('"')[0]
+        fields[name] = len(value) if b"filename=" in head else value.decode()
+    return fields
 
 
 async def _send_json(
@@ -237,6 +251,36 @@ def _usage(model: str) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
+
+
+async def _send_other(path: str, writer: asyncio.StreamWriter) -> None:
+    if path != "/audio/speech":
+        await _send_json(writer, _OTHERS[path])
+        return
+    head = "HTTP/1.1 200 X\r\ncontent-type: audio/mpeg\r\ncontent-length: 5\r\n\r\n"
+    writer.write(head.encode() + b"sound")
+    await writer.drain()
+
+
+_OTHERS: dict[str, dict[str, Any]] = {
+    "/audio/speech": {},
+    "/audio/transcriptions": {
+        "text": "Write to mia@acme.example.",
+        "usage": {"type": "duration", "seconds": 3},
+    },
+    "/rerank": {
+        "id": "r",
+        "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}],
+        "usage": {"total_tokens": 40},
+    },
+    "/moderations": {
+        "id": "m",
+        "model": "m",
+        "results": [
+            {"flagged": True, "categories": {"hate": True}, "category_scores": {"hate": 0.9}}
+        ],
+    },
+}
 
 
 def _error(model: str) -> dict[str, Any]:
