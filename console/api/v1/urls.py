@@ -2,22 +2,23 @@
 
 from django.urls import path
 
+from console.api.v1.deployments.views import DeploymentViewSet
 from console.api.v1.keys.views import KeyViewSet
+from console.api.v1.own_llms.views import OwnLlmViewSet
 from console.product import PRODUCT
+from console.selectors.own_llms import offered_llms
 from core.api.access.base import Offer
 from core.api.access.urls import access_urls
 from core.api.audit.urls import audit_urls
 from core.api.auth.views import SessionTokenView
 from core.api.credits.urls import credits_urls
 from core.api.hierarchy.urls import hierarchy_urls
-from tenants.selectors import (
-    credit_factor_of,
-    invitation_url,
-    offered_llms,
-    withheld_features,
-)
+from tenants.selectors import credit_factor_of, invitation_url, withheld_features
 
 _keys = KeyViewSet.as_view
+_llms = OwnLlmViewSet.as_view
+_places = DeploymentViewSet.as_view
+_ONE = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
     path("session-token", SessionTokenView.as_view(product=PRODUCT.slug), name="session-token"),
@@ -25,6 +26,13 @@ urlpatterns = [
     path("keys/<uuid:key_id>", _keys({"get": "retrieve", "patch": "partial_update"}), name="key"),
     path("keys/<uuid:key_id>/rotate", _keys({"post": "rotate"}), name="key-rotate"),
     path("keys/<uuid:key_id>/revoke", _keys({"post": "revoke"}), name="key-revoke"),
+    path("own-llms", _llms({"get": "list", "post": "create"})),
+    path("own-llms/<uuid:own_llm_id>", _llms(_ONE)),
+    path("own-llms/<uuid:own_llm_id>/prices", _llms({"post": "price"})),
+    path("deployments", _places({"get": "list", "post": "create"})),
+    path("deployments/<uuid:deployment_id>", _places(_ONE)),
+    path("deployments/<uuid:deployment_id>/credential", _places({"post": "credential"})),
+    path("deployments/<uuid:deployment_id>/test", _places({"post": "test"})),
     *hierarchy_urls(PRODUCT, invitation_url=invitation_url),
     *audit_urls(PRODUCT),
     *credits_urls(PRODUCT),

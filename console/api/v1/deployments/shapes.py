@@ -1,0 +1,140 @@
+"""What the resource `deployments` takes and shows. Credentials are write-only."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from console.models import CheckOutcome
+from core.api.serializers import Input, LineField, ListQuery
+from tenants.vendors import VENDORS
+
+_VENDORS = [vendor.slug for vendor in VENDORS]
+EXAMPLE: dict[str, Any] = {
+    "id": "0198a7d1-2b3c-7d4e-8f50-6b7c8d9e0f10",
+    "llm": "0198a7d1-1a2b-7c3d-8e4f-5a6b7c8d9e0f",
+    "vendor": "azure",
+    "upstream_model": "my-gpt-5",
+    "api_base": "https://company.openai.azure.com",
+    "options": {"api_version": "2025-04-01-preview"},
+    "order": 1,
+    "weight": 1,
+    "timeout_seconds": 60,
+    "is_active": True,
+    "credential": {"last_four": "3f2a", "sealed_by": "ada@acme.example"},
+    "test": {
+        "outcome": "ok",
+        "detail": "OK",
+        "latency_ms": 812,
+        "tested_at": "2026-11-25T09:30:00Z",
+    },
+    "health": {"calls": 1200, "failed": 3, "average_ms": 940},
+}
+
+
+class CredentialOutput(serializers.Serializer[Any]):
+    """All that anybody sees of a credential."""
+
+    last_four = serializers.CharField()
+    sealed_by = serializers.CharField()
+
+
+class CheckOutput(serializers.Serializer[Any]):
+    """What came of the last test."""
+
+    outcome = serializers.ChoiceField(choices=CheckOutcome.values)
+    detail = serializers.CharField()
+    latency_ms = serializers.IntegerField(allow_null=True)
+    tested_at = serializers.DateTimeField()
+
+
+class HealthOutput(serializers.Serializer[Any]):
+    """How it has done in the last day."""
+
+    calls = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    average_ms = serializers.IntegerField(allow_null=True)
+
+
+class DeploymentOutput(serializers.Serializer[Any]):
+    """One place where an own LLM runs."""
+
+    id = serializers.UUIDField()
+    llm = serializers.UUIDField()
+    vendor = serializers.ChoiceField(choices=_VENDORS)
+    upstream_model = serializers.CharField()
+    api_base = serializers.CharField()
+    options = serializers.DictField(child=serializers.CharField())
+    order = serializers.IntegerField()
+    weight = serializers.IntegerField()
+    timeout_seconds = serializers.IntegerField()
+    is_active = serializers.BooleanField()
+    credential = CredentialOutput(allow_null=True)
+    test = CheckOutput(allow_null=True)
+    health = HealthOutput()
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        names = ("id", "vendor", "upstream_model", "api_base", "options", "order", "weight",
+                 "timeout_seconds", "is_active")  # fmt: skip
+        return dict(
+            super().to_representation(
+                {
+                    **{name: getattr(instance, name) for name in names},
+                    "llm": instance.llm_id,
+                    "credential": self.context.get("credential"),
+                    "health": self.context["health"],
+                    "test": _test_of(instance),
+                }
+            )
+        )
+
+
+def _test_of(deployment: Any) -> dict[str, Any] | None:
+    if deployment.tested_at is None:
+        return None
+    return {
+        "outcome": deployment.test_outcome,
+        "detail": deployment.test_detail,
+        "latency_ms": deployment.test_latency_ms,
+        "tested_at": deployment.tested_at,
+    }
+
+
+class DeploymentQuery(ListQuery):
+    """Which deployments."""
+
+    llm = serializers.UUIDField(required=False, help_text="Only those of this own LLM.")
+
+
+class CredentialInput(Input):
+    """What a vendor's credential consists of: a key, a pair of AWS keys, a service account."""
+
+    api_key = serializers.CharField(required=False, max_length=4096)
+    aws_access_key_id = serializers.CharField(required=False, max_length=4096)
+    aws_secret_access_key = serializers.CharField(required=False, max_length=4096)
+    service_account = serializers.CharField(required=False, max_length=16_384)
+
+
+class DeploymentChangeInput(Input):
+    """What is to change; what is left out stays."""
+
+    upstream_model = LineField(required=False, max_length=120)
+    api_base = LineField(required=False, max_length=300, allow_blank=True)
+    options = serializers.DictField(child=LineField(max_length=63), required=False)
+    order = serializers.IntegerField(required=False, min_value=1, max_value=100)
+    weight = serializers.IntegerField(required=False, min_value=0, max_value=1_000)
+    timeout_seconds = serializers.IntegerField(required=False, min_value=1, max_value=600)
+    is_active = serializers.BooleanField(required=False)
+
+
+class DeploymentInput(Input):
+    """A new deployment of an own LLM."""
+
+    llm = serializers.UUIDField()
+    vendor = serializers.ChoiceField(choices=_VENDORS)
+    upstream_model = LineField(max_length=120)
+    api_base = LineField(required=False, max_length=300, allow_blank=True)
+    options = serializers.DictField(child=LineField(max_length=63), required=False)
+    credential = CredentialInput(required=False)
+    order = serializers.IntegerField(required=False, min_value=1, max_value=100)
+    weight = serializers.IntegerField(required=False, min_value=0, max_value=1_000)
+    timeout_seconds = serializers.IntegerField(required=False, min_value=1, max_value=600)
