@@ -23,7 +23,7 @@ RESERVED_SLUGS = frozenset({
 
 # What clients send as `model`: one word, as vendors write them.
 LLM_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,79}"
-_LLM_KINDS = (
+LLM_KINDS = (
     "chat", "embedding", "image", "transcription", "speech", "rerank", "moderation",
 )  # fmt: skip
 _LENGTHS = {"title": 120, "vendor": 60, "provider": 40, "upstream_model": 120}
@@ -90,7 +90,7 @@ def llm_fault(field: str, value: Any) -> str:
         return "Use the exact model name that clients send: letters, digits and . _ : / @ + -."
     if field in _LENGTHS and not 1 <= len(value.strip()) <= _LENGTHS[field]:
         return f"Enter 1 to {_LENGTHS[field]} characters."
-    if field == "kind" and value not in _LLM_KINDS:
+    if field == "kind" and value not in LLM_KINDS:
         return "Choose what the LLM is called for."
     if field in {"context_window", "max_output_tokens"} and not 0 <= value <= 100_000_000:
         return "Enter a number of tokens."

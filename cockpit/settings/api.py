@@ -28,6 +28,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "LlmKind": "tenants.rules.LLM_KINDS",
         "KeyState": "console.api.v1.keys.shapes.STATES",
         "NodeState": "core.hierarchy.states.NODE_STATES",
         "MemberState": "core.hierarchy.states.MEMBER_STATES",

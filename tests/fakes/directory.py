@@ -36,7 +36,7 @@ PRICE = Price(
     cache_read=Decimal(1),
     cache_write=Decimal("2.5"),
     reasoning=Decimal(8),
-    audio_input=Decimal(10),
+    audio_input=Decimal(0),
     audio_output=Decimal(0),
     image_each=Decimal("0.04"),
 )

@@ -222,6 +222,18 @@ def rest_keys() -> list[Row]:
     ]
 
 
+def rest_own_llms(at: str) -> list[Row]:
+    """Return the rows of own LLMs and their deployments over REST."""
+    llm, place = f"{at}/own-llms/<uuid:own_llm_id>", f"{at}/deployments/<uuid:deployment_id>"
+    return [
+        *rest_rows("GET", ADMINS, f"{at}/own-llms", f"{at}/deployments", llm, place),
+        *rest_rows("POST", ADMINS, f"{at}/own-llms", f"{at}/deployments", f"{llm}/prices"),
+        *rest_rows("POST", ADMINS, f"{place}/credential", f"{place}/test"),
+        *rest_rows("PATCH", ADMINS, llm, place),
+        *rest_rows("DELETE", ADMINS, llm, place),
+    ]
+
+
 def own_llms(at: str) -> list[Row]:
     """Return the rows of the pages about the account's own LLMs and where they run."""
     llm, place = f"{at}/llms/<uuid:own_llm_id>", f"{at}/<uuid:deployment_id>"
@@ -267,6 +279,7 @@ ACCOUNT_ROWS = [
     *post("/console/keys/<uuid:key_id>/end-overlap/", KEY_HOLDERS, "404"),
     *post("/console/keys/<uuid:key_id>/revoke/", KEY_HOLDERS, "404"),
     *rest_keys(),
+    *rest_own_llms("/api/console/v1"),
 ]
 
 # -- the public host -------------------------------------------------------------------------------

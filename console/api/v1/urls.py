@@ -1,5 +1,7 @@
 """Routes below `/api/console/v1/`."""
 
+from typing import Any
+
 from django.urls import path
 
 from console.api.v1.deployments.views import DeploymentViewSet
@@ -18,7 +20,7 @@ from tenants.selectors import credit_factor_of, invitation_url, withheld_feature
 _keys = KeyViewSet.as_view
 _llms = OwnLlmViewSet.as_view
 _places = DeploymentViewSet.as_view
-_ONE = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+_ONE: dict[str, Any] = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
     path("session-token", SessionTokenView.as_view(product=PRODUCT.slug), name="session-token"),

@@ -7,7 +7,6 @@ from json import dumps, loads
 from typing import Any, ClassVar
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
 
 from console.models import Deployment, OwnLlm
 from console.selectors.own_llms import own_llm_named
@@ -49,7 +48,7 @@ class FakeGateway(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def gateway(settings: SettingsWrapper) -> Iterator[type[FakeGateway]]:
+def gateway(settings: Any) -> Iterator[type[FakeGateway]]:
     server = HTTPServer(("127.0.0.1", 0), FakeGateway)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     settings.GATEWAY_URL = f"http://127.0.0.1:{server.server_port}"
@@ -115,7 +114,7 @@ def test_an_llm_is_added_placed_tested_and_priced(
 
 
 def test_a_gateway_that_is_away_is_a_verdict_too(
-    ada_client: AccountClient, acme: Account, settings: SettingsWrapper
+    ada_client: AccountClient, acme: Account, settings: Any
 ) -> None:
     settings.GATEWAY_URL = "http://127.0.0.1:9"
     llm = add_llm(ada_client, acme)
@@ -189,9 +188,7 @@ def test_prices_keep_to_the_floor_and_details_are_saved(
     assert ada_client.get(f"{HOME}llms/{llm.pk}/").status_code == 404
 
 
-def test_own_llms_stand_among_all_llms_of_console(
-    ada_client: AccountClient, acme: Account
-) -> None:
+def test_own_llms_stand_among_all_llms_of_console(ada_client: AccountClient, acme: Account) -> None:
     add_llm(ada_client, acme)
 
     for page in ("/console/llms/", "/console/llm-access/"):

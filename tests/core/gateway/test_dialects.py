@@ -1,6 +1,8 @@
 """Every path by the official SDKs, unchanged: each guarded, reserved, charged and recorded."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import anthropic
@@ -13,7 +15,7 @@ from starlette.types import ASGIApp
 
 from core.gateway.gateway import Gateway
 from tests.core.gateway.client import GatewayClient
-from tests.fakes.directory import MIA, FakeDirectory
+from tests.fakes.directory import MIA, PRICE, FakeDirectory
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.upstream import FakeUpstream
 
@@ -360,7 +362,8 @@ async def test_speech(
 async def test_transcription(
     sdk: openai.AsyncOpenAI, directory: FakeDirectory, upstream: FakeUpstream, ledger: FakeLedger
 ) -> None:
-    directory.add_llm("hear", kind="transcription", api_base=upstream.url)
+    price = replace(PRICE, audio_input=Decimal(10))
+    directory.add_llm("hear", kind="transcription", api_base=upstream.url, price=price)
     directory.bind("mask", "output")
 
     answer = await sdk.audio.transcriptions.create(
