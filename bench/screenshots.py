@@ -47,6 +47,11 @@ PICTURES = (
     Picture("quick-start-phone", "mia", "/console/start/", PHONE, "light"),
     Picture("palette-tablet", "ada", "/copilot/usage/", TABLET, "light", "Control+k"),
     Picture("branch-admin-dark", "olga", "/copilot/", TABLET, "dark"),
+    Picture("llm-marketplace", "ada", "/copilot/llms/", DESK, "light"),
+    Picture("llm-access", "ada", "/copilot/llm-access/", DESK, "light"),
+    Picture("llm-access-phone-dark", "ada", "/copilot/llm-access/", PHONE, "dark"),
+    Picture("sharing-dark", "ada", "/copilot/sharing/", DESK, "dark"),
+    Picture("effective-access", "ada", "/copilot/access/?q=mia", DESK, "light"),
     Picture("platform-overview", "sam", "/", DESK, "light"),
 )
 

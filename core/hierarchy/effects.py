@@ -63,6 +63,16 @@ def effect_of_llm(product: Product, access: ProductAccess, llm: UUID, *, is_on: 
     )
 
 
+def reach_of_llms(product: Product, access: ProductAccess) -> Mapping[UUID, int]:
+    """Return how many places have each offered LLM, or would have it; two queries."""
+    after = replace(access, on=access.offered)
+    nobody: frozenset[Any] = frozenset()
+    effect = _effect(
+        product, [global_of(product)], access.policies, lambda path: (nobody, after.llms(path))
+    )
+    return effect.gains
+
+
 def effect_of_switches(
     product: Product,
     access: ProductAccess,

@@ -155,7 +155,7 @@ def product(slug: str) -> list[Row]:
         *both(f"{at}/guardrails/", ADMINS),
         *post(f"{at}/guardrails/<uuid:binding_id>/unbind/", ADMINS),
         *get(f"{at}/llms/", SIGNED_IN if slug == "console" else ADMINS),
-        *post(f"{at}/llms/<uuid:llm_id>/switch/", ADMINS),
+        *both(f"{at}/llms/<uuid:llm_id>/switch/", ADMINS),
         *access_pages(at),
         *get(f"{at}/member/", BRANCH_ADMINS),
         *get(f"{at}/member/export.csv", BRANCH_ADMINS),

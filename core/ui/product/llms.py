@@ -1,18 +1,23 @@
 """LLMs: what the platform offers, at which price in credits, and which of them are on."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 
 from core.access import selectors as access, services
 from core.access.permissions import may
 from core.access.rules.llms import usable_llms
 from core.access.rules.paths import Path
+from core.access.rules.product import ProductAccess
+from core.hierarchy.effects import effect_of_llm, reach_of_llms
 from core.hierarchy.policies import paths_of_user
+from core.hierarchy.selectors import organizations_named
 from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_messages, render_page
@@ -29,6 +34,8 @@ class OfferedLlm:
     input_credits: Decimal | None
     output_credits: Decimal | None
     image_credits: Decimal | None
+    # How many places have it, or would have it if it were on; None where nobody asks.
+    reach: int | None = None
 
 
 def urls(site: ProductSite) -> list[URLPattern]:
@@ -37,35 +44,25 @@ def urls(site: ProductSite) -> list[URLPattern]:
     @page(permission=site.permission("view_llms"))
     def llms(request: HttpRequest) -> HttpResponse:
         can_manage = may(request.user, site.permission("manage_llms"))
-        rows = offered(request, site)
-        if not can_manage:
-            mine = _usable(request, site)
-            rows = [row for row in rows if row.llm.pk in mine]
+        if can_manage:
+            return _marketplace(request, site)
+        mine = _usable(request, site)
+        rows = [row for row in offered(request, site) if row.llm.pk in mine]
         return render_page(
             request,
             "product/llms.html",
             title="LLMs",
             rows=rows,
-            can_manage=can_manage,
-            switch_url=f"{site.slug}:llm-switch",
             count_hint=f"{sum(row.is_on for row in rows)} on",
-            lead=(
-                "What the platform offers to your company. Switch on what members may call."
-                if can_manage
-                else "What you may call, and what it costs."
-            ),
-            empty_text=(
-                "The platform offers no LLM to your company yet. Ask your platform's super admin."
-                if can_manage
-                else "No LLM is switched on yet. Ask an account admin."
-            ),
         )
 
-    @page(permission=site.permission("manage_llms"), methods=("POST",))
+    @page(permission=site.permission("manage_llms"), methods=("GET", "POST"))
     def switch(request: HttpRequest, llm_id: UUID) -> HttpResponse:
         row = next((row for row in offered(request, site) if row.llm.pk == llm_id), None)
         if row is None:
             raise NotFound("This LLM is not offered to your account.")
+        if request.method == "GET":
+            return _before_switching(request, site, row)
         turn_on = request.POST.get("on") == "1"
         act = services.switch_llm_on if turn_on else services.switch_llm_off
         done = f"{row.llm.title} is {'on' if turn_on else 'off'}."
@@ -82,6 +79,46 @@ def urls(site: ProductSite) -> list[URLPattern]:
         path("llms/", llms, name="llms"),
         path("llms/<uuid:llm_id>/switch/", switch, name="llm-switch"),
     ]
+
+
+def _marketplace(request: HttpRequest, site: ProductSite) -> HttpResponse:
+    rows = offered(request, site)
+    reach = reach_of_llms(site.product, _rules(site, rows))
+    rows = [replace(row, reach=reach.get(row.llm.pk, 0)) for row in rows]
+    account = request.account  # type: ignore[attr-defined]
+    return render_page(
+        request,
+        "product/llm_marketplace.html",
+        title=_("LLM marketplace"),
+        rows=rows,
+        switch_url=f"{site.slug}:llm-switch",
+        count_hint=_("%d on") % sum(row.is_on for row in rows),
+        factor=site.credit_factor(account.pk),
+    )
+
+
+def _before_switching(request: HttpRequest, site: ProductSite, row: OfferedLlm) -> HttpResponse:
+    rules = _rules(site, offered(request, site))
+    effect = effect_of_llm(site.product, rules, row.llm.pk, is_on=not row.is_on)
+    counts = effect.losing if row.is_on else effect.gaining
+    names = organizations_named(site.product, counts)
+    return render_page(
+        request,
+        "product/llm_switch.html",
+        title=row.llm.title,
+        fragment="choice",
+        crumbs=[(_("LLM marketplace"), reverse(f"{site.slug}:llms"))],
+        row=row,
+        action=request.path,
+        places=effect.places,
+        organizations=sorted(
+            ((names[key], count) for key, count in counts.items()), key=lambda pair: -pair[1]
+        ),
+    )
+
+
+def _rules(site: ProductSite, rows: Sequence[OfferedLlm]) -> ProductAccess:
+    return access.access_of(site.slug, offered=(row.llm.pk for row in rows))
 
 
 def offered(request: HttpRequest, site: ProductSite) -> list[OfferedLlm]:

@@ -7,13 +7,14 @@ from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import PathNode
 from core.access.selectors import active_llm_ids
 from core.access.services import set_llm_policy, switch_llm_on
+from core.hierarchy.policies import acting_places
 from core.hierarchy.product import Product, product_named
 from core.tenancy.context import in_account, in_public
 from tenants.models import Account, Llm
 from tenants.services.credits import set_credit_factor
 from tests.cast import TEAM, TESTS
 from tests.clients import AccountClient
-from tests.core.ui.branch import text_of
+from tests.core.ui.branch import ProductBranch, text_of
 from tests.factories.tenants import LlmFactory
 
 
@@ -116,3 +117,28 @@ def test_a_member_sees_only_what_a_policy_leaves(mia_client: AccountClient, acme
     rows = mia_client.get("/console/llms/").context["rows"]
 
     assert [row.llm.pk for row in rows] == [kept.pk]
+
+
+def test_before_a_switch_one_sees_who_would_get_it(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, product: Product
+) -> None:
+    llm = LlmFactory(name="gpt-5", title="GPT-5", offered_to=acme)
+    with in_account(acme):
+        node = PathNode("team", branch.team.pk, branch.team.name)
+        policy = LlmPolicy(block=frozenset({llm.pk}))
+        set_llm_policy(product=product.slug, node=node, policy=policy, names={}, actor=TESTS)
+    path = f"/{product.slug}/llms/{llm.pk}/switch/"
+
+    [offer] = ada_client.get(f"/{product.slug}/llms/").context["rows"]
+    before = ada_client.get(path)
+    ada_client.post(path, {"on": "1"})
+    after = ada_client.get(path)
+
+    # What a policy keeps away is not counted; what is promised is what is taken away again.
+    with in_account(acme):
+        places = acting_places(product).count()
+        blocked = acting_places(product).filter(team=branch.team.pk).count()
+    assert blocked > 0
+    assert offer.reach == before.context["places"] == after.context["places"] == places - blocked
+    assert "gives it to" in text_of(before)
+    assert "takes it from" in text_of(after)

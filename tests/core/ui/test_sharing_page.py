@@ -40,7 +40,7 @@ def test_somebody_is_found_with_what_they_have_it_through(
     found = ada_client.get(home, {"q": "mia"}, HTTP_HX_REQUEST="true")
 
     assert "Mia Member" in text_of(found)
-    assert "Alchemi-web is open to everyone" in text_of(found)
+    assert "alchemi-web is open to everyone" in text_of(found)
 
 
 def test_a_denial_shows_its_effect_counts_and_is_reverted(
