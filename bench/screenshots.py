@@ -3,11 +3,15 @@
     make run                        in one terminal
     python bench/screenshots.py     in another; `--all` writes every page, size and theme elsewhere
 
-`--all` crawls as four people at 1440, 1024 and 390 px, light and dark, into a folder to look at.
+    python bench/screenshots.py --crowd 10000       first puts so many members into Globex, for good
+
+`--all` crawls as five people at 1440, 1024 and 390 px, light and dark, into a folder to look at.
+Without a crowd the pictures of one are left as they are.
 """
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +40,7 @@ class Picture:
     size: tuple[int, int]
     theme: str
     keys: str = ""
+    text: str = ""
 
 
 PICTURES = (
@@ -52,7 +57,15 @@ PICTURES = (
     Picture("llm-access-phone-dark", "ada", "/copilot/llm-access/", PHONE, "dark"),
     Picture("sharing-dark", "ada", "/copilot/sharing/", DESK, "dark"),
     Picture("effective-access", "ada", "/copilot/access/?q=mia", DESK, "light"),
+    Picture("api-reference", "ada", "/api/docs/", DESK, "light"),
     Picture("platform-overview", "sam", "/", DESK, "light"),
+)
+# With thousands of members; Eve administers Globex.
+OF_A_CROWD = (
+    Picture("members-of-many", "eve", "/copilot/member/", DESK, "light"),
+    Picture("members-of-many-phone-dark", "eve", "/copilot/member/?q=tanaka", PHONE, "dark"),
+    Picture("organizations-of-many", "eve", "/copilot/organization/", DESK, "dark"),
+    Picture("palette-of-many", "eve", "/copilot/", TABLET, "light", "Control+k", "novak"),
 )
 
 
@@ -61,15 +74,37 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--all", type=Path, metavar="FOLDER")
     arguments.add_argument("--demo", type=Path, default=ROOT / ".data" / "demo.json")
+    arguments.add_argument("--crowd", type=int, default=0, metavar="MEMBERS")
     options = arguments.parse_args()
+    if options.crowd:
+        crowd(options.crowd)
     demo = json.loads(options.demo.read_text())
     with sync_playwright() as playwright:
         browser = launch(playwright)
         if options.all:
             everything(browser, demo, options.all)
         else:
-            for picture in PICTURES:
+            for picture in (*PICTURES, *(OF_A_CROWD if options.crowd else ())):
                 take(browser, demo, picture)
+
+
+def crowd(members: int) -> None:
+    """Put members into the running installation's Globex, unless they are there already."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cockpit.settings")
+    import django
+
+    django.setup()
+    from bench.crowd import fill
+    from core.identity.models import User
+    from core.tenancy.context import in_account, in_public
+    from tenants.models import Account
+
+    with in_public():
+        globex = Account.objects.get(slug="globex")
+    with in_account(globex):
+        if User.objects.filter(email__endswith="@people.example").exists():
+            return
+    fill(globex, "copilot", members, max(1, members // 50))
 
 
 def take(browser: Browser, demo: dict[str, Any], picture: Picture) -> None:
@@ -79,6 +114,9 @@ def take(browser: Browser, demo: dict[str, Any], picture: Picture) -> None:
         if picture.keys:
             page.keyboard.press(picture.keys)
             page.wait_for_selector("#palette-results [role=option]")
+        if picture.text:
+            page.keyboard.type(picture.text)
+            page.wait_for_timeout(800)
         page.wait_for_timeout(300)
         page.screenshot(path=SHOTS / f"{picture.name}.png")
         print(f"{picture.name}.png")
@@ -87,7 +125,7 @@ def take(browser: Browser, demo: dict[str, Any], picture: Picture) -> None:
 def everything(browser: Browser, demo: dict[str, Any], folder: Path) -> None:
     """Write every page as each person, at three widths, light and dark."""
     folder.mkdir(parents=True, exist_ok=True)
-    for nick in ("ada", "olga", "mia", "sam"):
+    for nick in ("ada", "olga", "mia", "eve", "sam"):
         for size in (DESK, TABLET, PHONE):
             for theme in ("light", "dark"):
                 with somebody(browser, demo, nick, size, theme) as person:
@@ -103,9 +141,11 @@ def somebody(
     browser: Browser, demo: dict[str, Any], nick: str, size: tuple[int, int], theme: str
 ) -> Iterator[Screen]:
     """Open a browser in which somebody of the demo is signed in."""
-    acme = demo["accounts"]["acme"]
-    logins = {**acme["members"], "ada": acme["admin"], "sam": demo["super_admin"]}
-    home = demo["cockpit_url"] if nick == "sam" else acme["url"]
+    acme, globex = demo["accounts"]["acme"], demo["accounts"]["globex"]
+    logins = {**acme["members"], "ada": acme["admin"], "eve": globex["admin"]}
+    logins["sam"] = demo["super_admin"]
+    homes = {"sam": demo["cockpit_url"], "eve": globex["url"]}
+    home = homes.get(nick, acme["url"])
     with screen(browser, home, Trouble(), size=size, reduced_motion="reduce") as person:
         person.sign_in(logins[nick]).theme(theme)
         yield person

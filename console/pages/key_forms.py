@@ -188,7 +188,9 @@ class NewKeyForm(KeySettingsForm):
         if not teams.exists():
             del self.fields["team"]
             return
-        cast("TeamField", self.fields["team"]).queryset = teams
+        team = cast("TeamField", self.fields["team"])
+        team.queryset = teams
+        pick_if_many(team, source=f"{reverse('admin:console_member_pick_place')}?kind=team")
         # Somebody may administer teams without having a seat.
         place.required = False
 

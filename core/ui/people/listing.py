@@ -113,9 +113,11 @@ def _places(request: HttpRequest, product: Product, scope: Scope) -> HttpRespons
     for word in words:
         organizations = organizations.filter(name__icontains=word)
         teams = teams.filter(Q(name__icontains=word) | Q(organization__name__icontains=word))
-    only_organizations = request.GET.get("kind") == "organization"
-    found = [(row.pk, row.name, _("organization")) for row in organizations[: SHOWN + 1]]
-    if not only_organizations:
+    kind = request.GET.get("kind")
+    found = []
+    if kind != "team":
+        found += [(row.pk, row.name, _("organization")) for row in organizations[: SHOWN + 1]]
+    if kind != "organization":
         found += [(row.pk, f"{row.organization} / {row.name}", "") for row in teams[: SHOWN + 1]]
     return render_page(
         request,

@@ -114,6 +114,17 @@ def test_the_picker_finds_teams_by_their_organization(
     assert "Marketing / Content" in page
 
 
+@pytest.mark.parametrize(
+    ("kind", "is_there"), [("team", (False, True)), ("organization", (True, False))]
+)
+def test_the_picker_finds_one_kind_alone_where_a_form_takes_no_other(
+    ada_client: AccountClient, product: Product, kind: str, is_there: tuple[bool, bool]
+) -> None:
+    page = text_of(ada_client.get(f"/{product.slug}/member/places/?q=mark&kind={kind}"))
+
+    assert ('data-label="Marketing"' in page, "Marketing / Content" in page) == is_there
+
+
 # -- acts ------------------------------------------------------------------------------------------
 
 
