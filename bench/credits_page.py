@@ -45,7 +45,7 @@ def main(members: int, teams: int) -> None:
         admin.set_password("bench")
         admin.save()
         client = Client(HTTP_HOST=f"{account.slug}.localhost")
-        client.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(admin)
     home = "/copilot/credits/"
     htmx = {"HTTP_HX_REQUEST": "true"}
     pages = {
