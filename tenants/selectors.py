@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from core.credits import outlook
 from core.credits.cycle_figures import CycleFigures, cycles_of
 from core.credits.models import Balance, Book, CycleState, UsageEvent, WalletKind
 from core.hierarchy.product import Product
@@ -278,6 +279,13 @@ def standing_of(account: Account, product: Product) -> Standing | None:
             members=product.member._default_manager.filter(archived_at=None).count(),
             last_call_at=last_calls.values_list("created_at", flat=True).first(),
         )
+
+
+def recommended_overflow_of(account: Account, product: Product) -> int | None:
+    """Return the credit line that past cycles suggest, in micro-credits; None without a book."""
+    with in_account(account):
+        book = Book.objects.filter(product=product.slug).first()
+        return outlook.recommended_overflow_of(book) if book is not None else None
 
 
 _OVERFLOW = Q(wallet__kind=WalletKind.OVERFLOW)

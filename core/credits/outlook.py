@@ -46,20 +46,16 @@ def outlook_of(book: Book) -> BookOutlook:
     figures = figures_of(book, cycle)
     zone = ZoneInfo(book.time_zone)
     today = now().astimezone(zone).date()
-    ends_on = cycle.ends_at.astimezone(zone).date() if cycle.ends_at else None
     days = used_by_day(book, today=today)
     # Today is not over; a whole day says more.
     expected = outlook(
         today=today,
-        ends_on=ends_on,
+        ends_on=_last_day(book, cycle),
         used=figures.used,
         left=figures.left,
         burn=burn_of(days[:-1]) or burn_of(days),
     )
     past = [Past(row.made_on, row.used, row.burn) for row in Forecast.objects.filter(cycle=cycle)]
-    statements = OverflowStatement.objects.filter(cycle__book=book).order_by("-cycle__number")
-    drawn = [*statements.values_list("used", flat=True)[:_CYCLES], figures.overflow_used]
-    shortage = max((expected.used_at_end or 0) - figures.used - figures.left, 0)
     return BookOutlook(
         cycle,
         figures,
@@ -67,8 +63,38 @@ def outlook_of(book: Book) -> BookOutlook:
         tuple(days),
         expected,
         error_percent(past),
-        recommended_overflow(drawn=drawn, shortage=shortage),
+        _recommended(book, figures, expected),
     )
+
+
+def recommended_overflow_of(book: Book) -> int:
+    """Return the credit line to recommend, by the last forecast that was kept.
+
+    So it reads no calls: a super admin looks at books of any size.
+    """
+    cycle = open_cycle_of(book)
+    figures = figures_of(book, cycle)
+    today = now().astimezone(ZoneInfo(book.time_zone)).date()
+    kept = Forecast.objects.filter(cycle=cycle).order_by("-made_on").first()
+    expected = outlook(
+        today=today,
+        ends_on=_last_day(book, cycle),
+        used=figures.used,
+        left=figures.left,
+        burn=kept.burn if kept else 0,
+    )
+    return _recommended(book, figures, expected)
+
+
+def _recommended(book: Book, figures: BookFigures, expected: Outlook) -> int:
+    statements = OverflowStatement.objects.filter(cycle__book=book).order_by("-cycle__number")
+    drawn = [*statements.values_list("used", flat=True)[:_CYCLES], figures.overflow_used]
+    shortage = max((expected.used_at_end or 0) - figures.used - figures.left, 0)
+    return recommended_overflow(drawn=drawn, shortage=shortage)
+
+
+def _last_day(book: Book, cycle: Cycle) -> date | None:
+    return cycle.ends_at.astimezone(ZoneInfo(book.time_zone)).date() if cycle.ends_at else None
 
 
 def used_by_day(book: Book, *, today: date, days: int = WINDOW_DAYS + 1) -> list[int]:

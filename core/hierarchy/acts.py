@@ -50,18 +50,22 @@ def last_acts(product: Product, scope: Scope, book: Book, *, limit: int = MOST) 
     acts = acts.annotate(
         is_undone=Exists(Act.objects.filter(undoes=OuterRef("pk"))),
         total=Subquery(Split.objects.filter(act=OuterRef("pk")).values("total")),
+        source=Subquery(Split.objects.filter(act=OuterRef("pk")).values("source")),
     )
     rows = list(acts.order_by("-id")[: limit if scope.everything else limit * 4])
     allowed = _in_scope(product, scope, [act.pk for act in rows])
     shown = [act for act in rows if act.pk in allowed][:limit]
     ends = _largest_of([act.pk for act in shown])
-    wallets = Wallet.objects.filter(pk__in={end for end, _ in ends.values()})
+    # Of a split, what was divided says more than one of those who share it.
+    about: dict[UUID, UUID] = {act: wallet for act, (wallet, _amount) in ends.items()}
+    about |= {act.pk: act.source for act in shown if act.source is not None}
+    wallets = Wallet.objects.filter(pk__in=set(about.values()))
     labels = wallet_labels(product, wallets)
     return [
         DoneAct(
             id=act.pk,
             label=LABELS[act.verb],
-            node=labels.get(ends[act.pk][0], "") if act.pk in ends else "",
+            node=labels.get(about[act.pk], "") if act.pk in about else "",
             amount=act.total if act.total is not None else ends.get(act.pk, (None, 0))[1],
             at=act.created_at,
             reason=act.reason,

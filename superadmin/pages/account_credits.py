@@ -21,6 +21,7 @@ from tenants.selectors import (
     credit_terms_of,
     cycles_of_account,
     factor_history,
+    recommended_overflow_of,
     standing_of,
     terms_history,
 )
@@ -146,6 +147,7 @@ def _book(
         "product": product,
         "now": standing_of(account, product),
         "terms": terms,
+        "recommended": recommended_overflow_of(account, product),
         "versions": terms_history(account, product.slug),
         "cycles": cycles_of_account(account, product.slug),
         "terms_form": bound.get(names["terms"])

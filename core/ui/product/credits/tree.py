@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.permissions import may
+from core.access.scopes import Scope
 from core.credits import alerts as thresholds
 from core.credits.models import Act, Book, Cycle, WalletKind
 from core.credits.selectors import book_of, book_wallet, figures_of, open_cycle_of
@@ -112,7 +113,7 @@ def credits_page(site: ProductSite, request: HttpRequest) -> HttpResponse:
     tree = credit_tree(
         site.product,
         scope,
-        open_id=id_of(request.GET.get("open", "")),
+        open_id=id_of(request.GET.get("open", "")) or _only_team(scope),
         cycle=past,
         term=term,
     )
@@ -136,6 +137,11 @@ def credits_page(site: ProductSite, request: HttpRequest) -> HttpResponse:
         **_links(site),
         **context,
     )
+
+
+def _only_team(scope: Scope) -> UUID | None:
+    """Return the one team that somebody administers: nobody wants to open that first."""
+    return next(iter(scope.teams)) if len(scope.teams) == 1 and not scope.organizations else None
 
 
 def branch(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResponse:
