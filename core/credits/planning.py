@@ -31,6 +31,11 @@ class Change:
         return self.free_after - self.free_before
 
     @property
+    def returns(self) -> int:
+        """What flows through it back up, as against down."""
+        return -self.passes
+
+    @property
     def lacks(self) -> int:
         """How much it would have to give beyond what it has free."""
         return max(0, min(-self.free_after, -self.gets))

@@ -57,6 +57,9 @@ SHORT_NEWS = kinds.register(
 )
 
 
+_MANY = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class _Renewal:
     """What one renewal works on: the cycle that ends and the one that begins."""
@@ -145,6 +148,10 @@ def _begin(book: Book, ended: Cycle, actor: Actor) -> _Renewal | None:
         cursor.execute(_END, [_room(ended), limit, act.pk, ended.pk])
         cursor.execute(_OPEN, [new])
         cursor.execute(_BALANCES, {"cycle": new, "book": book.pk, "limit": book.overflow_limit})
+        if cursor.rowcount >= _MANY:
+            # Of a cycle that is in no statistics the planner expects a single balance, and would
+            # compare each of ten thousand with each.
+            cursor.execute("ANALYZE credits_balance")
     return _Renewal(book, ended, Cycle.objects.get(pk=new), plan, act)
 
 

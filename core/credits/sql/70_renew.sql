@@ -178,6 +178,7 @@ LANGUAGE plpgsql {pinned} AS $ledger$
 DECLARE
     ended {schema}.credits_cycle;
     next uuid;
+    touched uuid[];
     line record;
     cover bigint;
     source record;
@@ -191,11 +192,17 @@ BEGIN
         SELECT o.id INTO STRICT next FROM {schema}.credits_cycle own
         JOIN {schema}.credits_cycle o ON o.book_id = own.book_id AND o.state = 'open'
         WHERE own.id = cycle;
+        -- Named first: as a condition of the join, all wallets would be compared with all balances.
+        touched := ARRAY(
+            SELECT l.wallet_id FROM {schema}.credits_balance l
+            WHERE l.cycle_id = cycle AND l.credited <> l.used + l.reserved
+            UNION
+            SELECT w.id FROM {schema}.credits_cycle own
+            JOIN {schema}.credits_wallet w ON w.book_id = own.book_id AND w.depth = 0
+            WHERE own.id = cycle);
         PERFORM FROM {schema}.credits_balance b
         JOIN {schema}.credits_wallet w ON w.id = b.wallet_id
-        WHERE b.cycle_id IN (cycle, next) AND (w.depth = 0 OR b.wallet_id IN (
-            SELECT l.wallet_id FROM {schema}.credits_balance l
-            WHERE l.cycle_id = cycle AND l.credited <> l.used + l.reserved))
+        WHERE b.wallet_id = ANY (touched) AND b.cycle_id IN (cycle, next)
         ORDER BY w.depth DESC, w.id, b.cycle_id
         FOR UPDATE OF b;
         SELECT c.* INTO STRICT ended FROM {schema}.credits_cycle c WHERE c.id = cycle

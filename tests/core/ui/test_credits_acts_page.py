@@ -1,5 +1,6 @@
 """What admins do on the credits pages: inline amounts, splits, overrides, undo, caps, files."""
 
+import re
 from typing import Any
 
 import pytest
@@ -388,3 +389,27 @@ def test_many_members_take_as_many_queries_as_few(
         ada_client.get(path, headers=HTMX)
 
     assert len(many) == len(few)
+
+
+def test_both_outcomes_of_an_override_begin_with_whom_it_is_about(
+    ada_client: AccountClient, home: str, shared: list[Wallet]
+) -> None:
+    page = text_of(ada_client.get(f"{home}{shared[0].pk}/override/?amount=40", headers=HTMX))
+
+    assert re.findall(r"<tbody> <tr> <td> ([^<]+?) <", page) == ["Mia Member in Content"] * 2
+
+
+def test_a_smaller_split_says_what_goes_back_up(
+    ada_client: AccountClient, branch: ProductBranch, acme: Account, home: str
+) -> None:
+    with in_account(acme):
+        source = unallocated_id(branch.product)
+        unallocated = Wallet.objects.select_related("book").get(pk=source)
+        split(unallocated, [branch.place.wallet], whole(90))
+    wanted = f"&wallet={branch.place.wallet_id}"
+
+    page = text_of(
+        ada_client.get(f"{home}{source}/split/?total=30&nonce={nonce()}{wanted}", headers=HTMX)
+    )
+
+    assert "60 go back up through it" in page

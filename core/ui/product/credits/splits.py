@@ -236,13 +236,22 @@ def outcome(site: ProductSite, wallet: Wallet, amount: int, how: splitting.How) 
         plan = splitting.plan_override(wallet=wallet, amount=amount, how=how)
     except Problem as problem:
         return Outcome(how, None, None, sentence_of(site.product, problem))
-    return Outcome(how, named(site, plan), plan, "")
+    return Outcome(how, named(site, plan, about=wallet.pk), plan, "")
 
 
-def named(site: ProductSite, plan: Plan) -> list[Row]:
-    """Return the lines of a plan by name: those that lack credits first, at most as many as fit."""
+def named(site: ProductSite, plan: Plan, *, about: UUID | None = None) -> list[Row]:
+    """Return the lines of a plan by name, at most as many as fit, what matters most first.
+
+    Those that lack credits, the one that it is about, the source, who shares; then those that
+    credits only pass through.
+    """
     lacking = {change.wallet for change in plan.lacking}
-    shown = sorted(plan.changes, key=lambda change: change.wallet not in lacking)[:MOST_ROWS]
+
+    def place(change: Change) -> tuple[bool, ...]:
+        wallet, only_passes = change.wallet, bool(change.passes and not change.gets)
+        return wallet not in lacking, wallet != about, wallet != plan.source, only_passes
+
+    shown = sorted(plan.changes, key=place)[:MOST_ROWS]
     wallets = Wallet.objects.filter(pk__in=[change.wallet for change in shown])
     labels = wallet_labels(site.product, wallets)
     return [Row(change, labels[change.wallet]) for change in shown]
