@@ -106,8 +106,9 @@ def test_a_new_admin_gets_from_the_invitation_to_the_first_call(
         page.locator("form:has([name=amount]) [name=amount]").first.fill("500")
         page.locator("form:has([name=amount]) button[type=submit]").first.click()
         bill.open("/console/llms/")
-        page.get_by_role("switch", name="GPT-5 mini").first.click()
-        expect(page.get_by_role("switch", name="GPT-5 mini").first).to_be_checked()
+        page.get_by_role("button", name="Switch on: GPT-5 mini").click()
+        page.locator("#switch-choice").get_by_role("button", name="Switch on").click()
+        expect(page.get_by_role("button", name="Switch off: GPT-5 mini")).to_be_visible()
 
         bill.open("/console/start/")
         page.get_by_role("button", name="Create a key").click()
