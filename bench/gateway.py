@@ -1,11 +1,14 @@
 """Governed calls beside their peers, in one run, on one machine, against one fake provider.
 
-    python bench/gateway.py [calls]
+    python bench/gateway.py [calls] [most in flight]
 
 It starts all it needs: a fake provider, Postgres and Valkey of their own (durable, as in a run),
 an account with a key, a guardrail for personal data on input and output, and the gateway under
-granian with one worker. Peers: the provider called directly, and LiteLLM's Router as a library in
-a process of its own, which has no server, no key, no guardrail and no ledger.
+granian with one worker. Peers: the provider called directly; LiteLLM's Router as a library in a
+process of its own, which has no server, no key, no guardrail and no ledger; LiteLLM's proxy, bare,
+where COCKPIT_BENCH_LITELLM names the `litellm` command of an environment that has `litellm[proxy]`;
+and Portkey's gateway, a bare pass-through, where COCKPIT_BENCH_PORTKEY names the folder in which
+`npm install @portkey-ai/gateway` was run. A peer that is not there is named and left out.
 
 Figures go to standard output as a Markdown table.
 """
@@ -18,8 +21,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,28 +41,30 @@ import httpx  # noqa: E402
 import psutil  # noqa: E402
 
 from bench.load import Figures, Load, chat_body, run  # noqa: E402
+from bench.peer_servers import Peer, peer_servers  # noqa: E402
 
 UPSTREAM_PORT, GATEWAY_PORT = 9871, 9872
 CREDITS = 1_000_000_000
 WARM_UP = 30
 
 
-async def main(calls: int) -> None:
+async def main(calls: int, most_in_flight: int) -> None:
     """Measure and print."""
-    with _provider(), _servers():
+    with provider(), servers(), peer_servers(UPSTREAM_PORT) as peers:
         # Django refuses its database to a coroutine.
-        key = await asyncio.to_thread(_set_up)
-        with _gateway() as gateway:
-            await _until_ready()
+        key = await asyncio.to_thread(set_up)
+        with gateway_process() as gateway:
+            await until_ready()
             rows = [
                 row
                 for is_stream in (False, True)
-                for in_flight in (1, 16)
+                for in_flight in (1, 16, 64)
+                if in_flight <= most_in_flight
                 for row in await _compare(
-                    key, gateway, is_stream=is_stream, calls=calls, in_flight=in_flight
+                    key, gateway, peers, is_stream=is_stream, calls=calls, in_flight=in_flight
                 )
             ]
-            memory = _memory_megabytes(gateway)
+            memory = memory_megabytes(gateway)
     print("| call | in flight | path | calls/s | p50 ms | p99 ms | CPU ms a call |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     print("\n".join(rows))
@@ -66,7 +72,13 @@ async def main(calls: int) -> None:
 
 
 async def _compare(
-    key: str, gateway: psutil.Process, *, is_stream: bool, calls: int, in_flight: int
+    key: str,
+    gateway: psutil.Process,
+    peers: Sequence[Peer],
+    *,
+    is_stream: bool,
+    calls: int,
+    in_flight: int,
 ) -> list[str]:
     body = chat_body("ok", is_stream=is_stream)
     path = "/v1/chat/completions"
@@ -82,9 +94,19 @@ async def _compare(
     governed = await run(load(GATEWAY_PORT, calls))
     governed_cpu = _cpu_seconds(gateway) - before
     kind = "stream of 22 chunks" if is_stream else "plain"
+    others = []
+    for peer in peers:
+        asked = replace(load(peer.port, calls), headers=peer.headers, token=peer.token)
+        await run(replace(asked, calls=WARM_UP))
+        began = _cpu_seconds(peer.process)
+        figures = await run(asked)
+        others.append(
+            _row(kind, in_flight, peer.title, figures, (_cpu_seconds(peer.process) - began) / calls)
+        )
     return [
         _row(kind, in_flight, "direct", direct, None),
         _row(kind, in_flight, "LiteLLM Router, no server", router, router_cpu / calls),
+        *others,
         _row(kind, in_flight, "Cockpit, governed", governed, governed_cpu / calls),
     ]
 
@@ -121,9 +143,11 @@ def _router(*, is_stream: bool, calls: int, in_flight: int) -> tuple[Figures, fl
 
 
 @contextmanager
-def _provider() -> Iterator[None]:
+def provider(*, chunk_seconds: float = 0) -> Iterator[None]:
+    """Run the fake provider."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.upstream", str(UPSTREAM_PORT)], cwd=ROOT
+        [sys.executable, "-m", "tests.fakes.upstream", str(UPSTREAM_PORT), str(chunk_seconds)],
+        cwd=ROOT,
     )
     try:
         yield
@@ -133,7 +157,8 @@ def _provider() -> Iterator[None]:
 
 
 @contextmanager
-def _servers() -> Iterator[None]:
+def servers() -> Iterator[None]:
+    """Run Postgres and Valkey of the bench's own."""
     from cockpit.embedded.servers import Servers
 
     servers = Servers(DATA, "run")
@@ -147,7 +172,7 @@ def _servers() -> Iterator[None]:
         shutil.rmtree(DATA, ignore_errors=True)
 
 
-def _set_up() -> str:
+def set_up() -> str:
     """Migrate, make an account with a guardrail, and return a key with plenty of credits."""
     import django
 
@@ -181,7 +206,8 @@ def _set_up() -> str:
 
 
 @contextmanager
-def _gateway() -> Iterator[psutil.Process]:
+def gateway_process() -> Iterator[psutil.Process]:
+    """Run the gateway with one worker."""
     command = [
         sys.executable, "-m", "granian", "--host", "127.0.0.1", "--workers", "1",
         "--interface", "asgi", "--port", str(GATEWAY_PORT), "--no-log",
@@ -195,7 +221,8 @@ def _gateway() -> Iterator[psutil.Process]:
         process.wait(40)
 
 
-async def _until_ready() -> None:
+async def until_ready() -> None:
+    """Wait until the gateway takes calls."""
     until = time.monotonic() + 120
     async with httpx.AsyncClient() as client:
         while time.monotonic() < until:
@@ -213,10 +240,12 @@ def _cpu_seconds(process: psutil.Process) -> float:
     return float(sum(each.user + each.system for each in times))
 
 
-def _memory_megabytes(process: psutil.Process) -> float:
+def memory_megabytes(process: psutil.Process) -> float:
+    """Return what a process and its children hold in memory."""
     family = (process, *process.children(recursive=True))
     return float(sum(each.memory_info().rss for each in family) / 1024 / 1024)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 400))
+    numbers = [int(each) for each in sys.argv[1:]]
+    asyncio.run(main(*[*numbers, *(400, 64)[len(numbers) :]]))

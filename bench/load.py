@@ -17,15 +17,17 @@ class Load:
     token: str
     calls: int
     in_flight: int
+    headers: tuple[tuple[str, str], ...] = ()
 
     def request(self) -> bytes:
         """Return the bytes of one request."""
         head = (
             f"POST {self.path} HTTP/1.1\r\nhost: {self.host}:{self.port}\r\n"
             f"authorization: Bearer {self.token}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(self.body)}\r\n\r\n"
         )
-        return head.encode() + self.body
+        more = "".join(f"{name}: {value}\r\n" for name, value in self.headers)
+        end = f"content-length: {len(self.body)}\r\n\r\n"
+        return (head + more + end).encode() + self.body
 
 
 @dataclass(frozen=True, slots=True)

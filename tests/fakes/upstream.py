@@ -4,7 +4,7 @@ The model's name says how: `ok`, `tools`, `no-usage`, `zero-usage`, `absurd-usag
 `error-429` (any status), `hangs`, `reset-first`, `reset-middle`, `malformed`, `cut`, `empty`,
 `secret-error`. Raw sockets, since no framework breaks a connection in the middle of a chunk.
 
-Alone: `python -m tests.fakes.upstream 9009`.
+Alone: `python -m tests.fakes.upstream 9009 [seconds between chunks]`.
 """
 
 import asyncio
@@ -287,10 +287,10 @@ def _error(model: str) -> dict[str, Any]:
     return {"error": {"message": f"The fake upstream answers {model}.", "type": "fake"}}
 
 
-async def _main(port: int) -> None:
-    async with FakeUpstream(port=port, keeps_requests=False):
+async def _main(port: int, chunk_seconds: float = 0.0) -> None:
+    async with FakeUpstream(port=port, chunk_seconds=chunk_seconds, keeps_requests=False):
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1])))
+    asyncio.run(_main(int(sys.argv[1]), *map(float, sys.argv[2:])))
