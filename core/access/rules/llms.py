@@ -51,7 +51,10 @@ def walk(ceiling: Ids, path: Path, policies: Policies) -> Iterator[tuple[PathNod
     """Yield each node of the path with what may be used from there."""
     at = Walk(usable=ceiling)
     for node in path:
-        at = _step(at, ceiling, node, policies.get(node.id, _INHERIT))
+        policy = policies.get(node.id)
+        # Most nodes say nothing, and this runs in every call.
+        if policy is not None:
+            at = _step(at, ceiling, node, policy)
         yield node, at
 
 

@@ -36,11 +36,11 @@ class ProductAccess:
     # Things for everyone, and those that are switched off; who builds this asks their registries.
     open_things: frozenset[Thing] = frozenset()
     off_things: frozenset[Thing] = frozenset()
+    # The LLMs that policies choose from: worked out once, as every call asks for it.
+    ceiling: Ids = field(init=False, repr=False, compare=False)
 
-    @property
-    def ceiling(self) -> Ids:
-        """The LLMs that policies choose from."""
-        return self.offered & self.on
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ceiling", self.offered & self.on)
 
     def llms(self, path: Path) -> Ids:
         """Return the LLMs that the end of a path may use."""

@@ -53,6 +53,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
             )
         places = places_of(site.product, member)
         place = _chosen(places, request.GET.get("place", ""))
+        # Known already: nothing has to look them up again.
+        member.user, place.member = request.user, member  # type: ignore[assignment]
         sources = _sources(payers_of(place.wallet_id), place)
         since = usage.first_moment(DAYS)
         # One's own calls, from whichever place they were made.
