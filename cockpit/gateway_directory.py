@@ -6,6 +6,7 @@ answers until the account's policy version moves.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -39,6 +40,9 @@ from core.tokens.issuing import gateway_audience, read_token
 from core.tokens.jwt import UserToken
 from core.tokens.scopes import GATEWAY
 from core.tokens.selectors import active_client_app
+from core.usage.keeping import keep_calls
+from core.usage.models import CallLog
+from core.usage.policies import content_policies
 from tenants.credentials import Credential, credentials_of
 from tenants.models import Account, Llm as CatalogueLlm, PriceRow
 from tenants.selectors import offered_llms, terms_of, withheld_features
@@ -121,6 +125,7 @@ class PostgresDirectory:
                 )
                 for product in PRODUCTS
             }
+            content = content_policies()
             guardrails = {product: bound_guardrails(product) for product in PRODUCTS}
         terms = terms_of(account.id)
         llms = _llms_of(account, offered, access)
@@ -135,6 +140,7 @@ class PostgresDirectory:
             llms=llms,
             guardrails=guardrails,
             access=access,
+            content=content,
         )
 
     def deployment_to_test(self, account_id: UUID, deployment_id: UUID) -> Probe:
@@ -151,6 +157,13 @@ class PostgresDirectory:
         """Return what a refusal for lack of credits says about a wallet."""
         with in_account(principal.account):
             return wallet_note(principal, wallet_id)
+
+    def keep_calls(
+        self, account: AccountRef, logs: Sequence[tuple[CallLog, Mapping[str, Any] | None]]
+    ) -> int:
+        """Write logs of an account's calls, each with what was said in it; return how many."""
+        with in_account(account):
+            return keep_calls(logs)
 
     def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID:
         """Keep a refused call, and return the id by which an admin can look it up."""

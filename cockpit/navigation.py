@@ -140,6 +140,37 @@ _CONSOLE_GROUP = (
             "deployments byo bring your own azure bedrock vllm ollama health",
         ),
         Entry("Virtual keys", "key", "/console/keys/", "console.own_keys", "api key token", "k"),
+        Entry(
+            "Playground",
+            "experiment",
+            "/console/playground/",
+            "console.own_keys",
+            "try chat prompt compare tools",
+            "p",
+        ),
+        Entry(
+            "Logs",
+            "list_alt",
+            "/console/logs/",
+            "console.view_logs",
+            "requests calls errors latency live tail",
+            "r",
+        ),
+        Entry(
+            "Costs",
+            "payments",
+            "/console/costs/",
+            "console.view_logs",
+            "spending credits by key llm team day csv",
+            "x",
+        ),
+        Entry(
+            "Content",
+            "policy",
+            "/console/content/",
+            "console.manage_content",
+            "retention privacy redact keep logging",
+        ),
     ),
 )
 _SETTINGS_GROUP = (

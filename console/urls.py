@@ -1,6 +1,8 @@
 """Routes of Console's pages."""
 
-from console.pages import deployments, key, keys, own_llms, start
+from console.pages import (
+    content, costs, deployments, key, keys, logs, own_llms, playground, start,
+)
 from console.pages.first_steps import key_step
 from console.product import PRODUCT
 from console.selectors.own_llms import offered_llms
@@ -18,6 +20,10 @@ urlpatterns = [
     ),
     *keys.urls(),
     *key.urls(),
+    *logs.urls(),
+    *content.urls(),
+    *costs.urls(),
+    *playground.urls(),
     *start.urls(),
     *own_llms.urls(),
     *deployments.urls(),

@@ -22,12 +22,14 @@ _COMMON: dict[str, Any] = {
         _asset("cockpit/css/shell.css"),
         _asset("cockpit/css/access.css"),
         _asset("cockpit/css/credits.css"),
+        _asset("cockpit/css/console.css"),
     ],
     "SCRIPTS": [
         _asset("cockpit/js/cockpit.js"),
         _asset("cockpit/js/shell.js"),
         _asset("cockpit/js/credits.js"),
         _asset("cockpit/js/people.js"),
+        _asset("cockpit/js/playground.js"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": _asset("cockpit/img/favicon.svg")}

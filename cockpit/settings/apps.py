@@ -49,6 +49,7 @@ TENANT_APPS = (
     "core.notifications",
     "core.access",
     "core.credits",
+    "core.usage",
     "core.guardrails",
     "core.tokens",
     "core.people",

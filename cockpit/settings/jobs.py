@@ -38,6 +38,7 @@ CELERY_BEAT_SCHEDULE = {
         "kwargs": {"from_the_beginning": True},
     },
     "anchor-audit": {"task": "platform.anchor_audit", "schedule": 600.0},
+    "forget-calls": {"task": "platform.forget_calls", "schedule": 3600.0},
     "sweep-answers": {"task": "platform.sweep_answers", "schedule": 3600.0},
     "daily-figures": {"task": "platform.daily_figures", "schedule": 300.0},
 }

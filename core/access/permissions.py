@@ -52,7 +52,7 @@ _TEAM_ADMIN = (
     "use",
 )
 _ORGANIZATION_ADMIN = (*_TEAM_ADMIN, "view_organizations", "manage_teams")
-_KEYS = ("manage_keys", "own_keys", "view_keys", "view_logs")
+_KEYS = ("manage_keys", "own_keys", "view_keys", "view_logs", "view_content")
 # A company's own contracts with providers are for its account admins.
 _DEPLOYMENTS = ("manage_deployments",)
 _MEMBER_OF_A_PRODUCT = ("use",)
@@ -67,14 +67,15 @@ ROLE_CODENAMES: dict[tuple[Role, str], frozenset[str]] = {
         {"account.view_overview", "account.manage_admins", "account.view_people"}
     )
     | _of("copilot", _ADMIN_OF_A_PRODUCT)
-    | _of("console", (*_ADMIN_OF_A_PRODUCT, *_KEYS, *_DEPLOYMENTS)),
+    | _of("console", (*_ADMIN_OF_A_PRODUCT, *_KEYS, *_DEPLOYMENTS, "manage_content")),
     (Role.ORGANIZATION_ADMIN, "copilot"): _of("copilot", _ORGANIZATION_ADMIN),
     (Role.ORGANIZATION_ADMIN, "console"): _of("console", (*_ORGANIZATION_ADMIN, *_KEYS)),
     (Role.TEAM_ADMIN, "copilot"): _of("copilot", _TEAM_ADMIN),
     (Role.TEAM_ADMIN, "console"): _of("console", (*_TEAM_ADMIN, *_KEYS)),
     (Role.MEMBER, "copilot"): _of("copilot", _MEMBER_OF_A_PRODUCT),
     (Role.MEMBER, "console"): _of(
-        "console", (*_MEMBER_OF_A_PRODUCT, "own_keys", "view_keys", "view_logs", "view_llms")
+        "console",
+        (*_MEMBER_OF_A_PRODUCT, "own_keys", "view_keys", "view_logs", "view_content", "view_llms"),
     ),
 }
 

@@ -42,6 +42,8 @@ _CATEGORY_OF_NOUN = {
     "plan": "credits",
     "cycle": "credits",
     "statement": "credits",
+    "content_policy": "guardrails",
+    "content": "guardrails",
     "cap": "credits",
     "allocation": "credits",
     "llm": "access",

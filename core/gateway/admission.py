@@ -79,11 +79,15 @@ class Admission:
         """
         for _ in range(MOST_LOOKS):
             before = ticket.guardrails if ticket.is_identified else None
-            await self.identify(ticket)
-            await self._take_rate(ticket)
+            with ticket.timed("access"):
+                await self.identify(ticket)
+            with ticket.timed("limits"):
+                await self._take_rate(ticket)
             if before != ticket.guardrails:
-                await self._guard(ticket)
-            answer = await self._reserve(ticket)
+                with ticket.timed("input_guardrails"):
+                    await self._guard(ticket)
+            with ticket.timed("reserve"):
+                answer = await self._reserve(ticket)
             if answer.outcome != "stale":
                 break
             assert answer.policy_version is not None
@@ -100,6 +104,7 @@ class Admission:
         """
         principal = await self._snapshots.principal(ticket.credential)
         snapshot = await self._open_snapshot(principal)
+        ticket.meet(principal, snapshot)
         llm = await self._entitle(snapshot, principal, ticket)
         if ticket.body.has_remote_images and not self._upstream.takes_image_addresses(llm):
             raise InvalidBody(

@@ -16,6 +16,7 @@ from core.gateway.rates import RateLimiter
 from core.gateway.settings import GatewaySettings
 from core.gateway.settling import Settler
 from core.gateway.ticket import Ticket, context_of
+from core.gateway.words import Words
 from core.guardrails.errors import GuardrailUnavailable
 from core.guardrails.verdicts import Verdict
 from core.kit.ids import uuid7
@@ -37,6 +38,9 @@ class Progress:
     first_token: float | None = None
     upstream_model: str = ""
     output_verdicts: tuple[Verdict, ...] = field(default=())
+    # What was said, where a log may keep it, and what the ledger was told.
+    words: Words | None = None
+    settled: SettleRequest | None = None
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -69,7 +73,8 @@ class Ender:
 
     async def end(self, progress: Progress, problem: Problem | None) -> SettleAnswer | None:
         """End a call; `problem` is why it ended early. None: nothing is charged, or not yet."""
-        answer = await self._end(progress, problem)
+        with progress.ticket.timed("settle"):
+            answer = await self._end(progress, problem)
         if (rate := progress.ticket.rate) is not None and rate.taken.is_taken:
             self._rates.correct(rate, _tokens_of(progress, problem))
         _report(progress, problem, answer)
@@ -90,7 +95,8 @@ class Ender:
             await self._settler.release(schema, ticket.request_id)
             await self._record_refusal(progress, problem)
             return None
-        return await self._settler.settle(schema, settlement(progress, problem))
+        progress.settled = settlement(progress, problem)
+        return await self._settler.settle(schema, progress.settled)
 
     async def _record_refusal(self, progress: Progress, problem: Problem) -> None:
         """Leave an event of a call that costs nothing: a block, a provider's failure."""
@@ -134,7 +140,7 @@ def settlement(progress: Progress, problem: Problem | None) -> SettleRequest:
     return SettleRequest(
         request_id=ticket.request_id,
         cost_usd=cost,
-        outcome=_outcome(progress, problem),
+        outcome=outcome_of(progress, problem),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
@@ -145,7 +151,7 @@ def settlement(progress: Progress, problem: Problem | None) -> SettleRequest:
         guardrails=[verdict.as_record() for verdict in progress.verdicts],
         latency_ms=_milliseconds(ticket.started, time.monotonic()),
         first_token_ms=_milliseconds(ticket.started, progress.first_token),
-        status_code=_status(progress, problem),
+        status_code=status_of(progress, problem),
         error_code="" if problem is None else problem.code,
     )
 
@@ -164,7 +170,8 @@ def _is_free(progress: Progress, problem: Problem | None) -> bool:
     return failed and not progress.meter.has_received
 
 
-def _outcome(progress: Progress, problem: Problem | None) -> CallOutcome:
+def outcome_of(progress: Progress, problem: Problem | None) -> CallOutcome:
+    """Return how a call has ended."""
     if problem is None:
         return "ok"
     if progress.stop_reason == "client_gone":
@@ -176,7 +183,8 @@ def _outcome(progress: Progress, problem: Problem | None) -> CallOutcome:
     return "timeout" if is_late else "error"
 
 
-def _status(progress: Progress, problem: Problem | None) -> int:
+def status_of(progress: Progress, problem: Problem | None) -> int:
+    """Return the status that the client got, or would have got."""
     if problem is None:
         return 200
     # What nginx calls "client closed request": nobody saw a status.
@@ -184,7 +192,7 @@ def _status(progress: Progress, problem: Problem | None) -> int:
 
 
 def _report(progress: Progress, problem: Problem | None, answer: SettleAnswer | None) -> None:
-    ticket, outcome = progress.ticket, _outcome(progress, problem)
+    ticket, outcome = progress.ticket, outcome_of(progress, problem)
     metrics.CALLS.labels(ticket.body.kind, outcome).inc()
     metrics.STEP_SECONDS.labels("call").observe(time.monotonic() - ticket.started)
     code = "" if problem is None else problem.code
@@ -195,7 +203,7 @@ def _report(progress: Progress, problem: Problem | None, answer: SettleAnswer | 
     log.info(
         "call",
         request_id=str(ticket.request_id),
-        account=ticket.principal.account.slug if ticket.is_identified else "",
+        account=ticket.principal.account.slug if ticket.is_known else "",
         llm=ticket.body.model,
         outcome=outcome,
         code=code,

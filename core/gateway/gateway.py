@@ -12,6 +12,7 @@ from core.gateway.dispatching import Dispatcher
 from core.gateway.ending import Ender
 from core.gateway.entitlement import usable_llms
 from core.gateway.errors import AccountSuspended, CallStopped, Overloaded, problem_of
+from core.gateway.journal import Journal
 from core.gateway.pipeline import Call, Services
 from core.gateway.policy_watch import PolicyWatch
 from core.gateway.ports import Directory, Ledger, Llm, Principal
@@ -66,6 +67,7 @@ class Gateway:
             settings=self.settings,
             rates=self._rates,
         )
+        self._journal = Journal(directory, self._threads)
         self._settler = Settler(ledger, self.settings)
         self._services = Services(
             admission=admission,
@@ -75,6 +77,7 @@ class Gateway:
             ender=Ender(
                 ledger=ledger, settler=self._settler, settings=self.settings, rates=self._rates
             ),
+            journal=self._journal,
             settings=self.settings,
         )
         self._ping = ping
@@ -89,6 +92,7 @@ class Gateway:
     async def start(self) -> None:
         """Begin to watch the policy and to renew holds, and to load what is slow to load."""
         self._watch.start()
+        self._journal.start()
         self._beside = [asyncio.create_task(self._beat()), asyncio.create_task(self._warm_up())]
 
     async def stop(self) -> None:
@@ -100,6 +104,7 @@ class Gateway:
         await self._wait_for_calls(LAST_SECONDS)
         await self._settler.drain(LAST_SECONDS)
         await self._rates.close()
+        await self._journal.stop()
         await self._watch.stop()
         for task in self._beside:
             task.cancel()

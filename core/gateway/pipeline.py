@@ -18,6 +18,7 @@ from core.gateway.admission import Admission, blocked
 from core.gateway.dispatching import Dispatcher
 from core.gateway.ending import Ender, Progress, StopReason
 from core.gateway.errors import CallStopped, DeadlineExceeded, problem_of
+from core.gateway.journal import Journal, keeps_content
 from core.gateway.metering import Meter
 from core.gateway.outbox import Ended, Failed, Outbox, Streamed, Whole
 from core.gateway.ports import Llm
@@ -27,6 +28,7 @@ from core.gateway.settings import GatewaySettings
 from core.gateway.streaming import OutputGuard
 from core.gateway.texts import texts_of_answer
 from core.gateway.ticket import Ticket
+from core.gateway.words import Words
 from core.guardrails.engine import GuardrailPool
 from core.guardrails.window import Blocked
 from core.kit.problems import Problem
@@ -43,6 +45,7 @@ class Services:
     dispatcher: Dispatcher
     pool: GuardrailPool
     ender: Ender
+    journal: Journal
     settings: GatewaySettings
 
 
@@ -113,6 +116,7 @@ class Call:
             await asyncio.wait({self._work})
             problem = self._problem(self._work)
             answer = await self._services.ender.end(self._progress, problem)
+            self._services.journal.note(self._progress, problem, answer)
             if problem is None:
                 self.outbox.put(Ended(None if answer is None else answer.credits))
             else:
@@ -140,16 +144,16 @@ class Call:
         try:
             async with asyncio.timeout(seconds):
                 await self._admit()
-                if self.ticket.body.is_stream:
-                    await self._stream()
-                else:
-                    await self._answer()
+                with self.ticket.timed("provider"):
+                    await (self._stream if self.ticket.body.is_stream else self._answer)()
         except TimeoutError:
             raise DeadlineExceeded(f"No call may take more than {seconds:g} seconds.") from None
 
     async def _admit(self) -> None:
         ticket = self.ticket
         await self._services.admission.admit(ticket)
+        if keeps_content(ticket):
+            self._progress.words = Words()
         metrics.STEP_SECONDS.labels("admit").observe(time.monotonic() - ticket.started)
         self._progress.meter = Meter(
             input_tokens=ticket.input_tokens, count_text=self._services.upstream.count_text
@@ -187,6 +191,7 @@ class Call:
         elif kind == "chat":
             meter.receive(content["choices"], key="message")
             await self._check(content)
+            self._keep(content["choices"], key="message")
         elif kind == "transcription":
             meter.receive_text(content["text"])
             await self._check(content)
@@ -237,7 +242,12 @@ class Call:
             usage = replies.usage_chunk(ticket, progress.meter.usage())
             await self.outbox.put_slowly(Streamed(usage, ()))
 
+    def _keep(self, choices: list[dict[str, Any]], *, key: str) -> None:
+        if self._progress.words is not None:
+            self._progress.words.receive(choices, key=key)
+
     async def _put_out(self, choices: list[dict[str, Any]]) -> None:
+        self._keep(choices, key="delta")
         for choice in choices:
             chunk = replies.chunk(self.ticket, [choice])
             receipts = replies.receipts(self.ticket.verdicts)

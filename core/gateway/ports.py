@@ -4,11 +4,11 @@ The values are frozen, so that a cache may hold them and threads may share them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from core.access.refusals import Refusal
@@ -25,6 +25,8 @@ from core.gateway.egress import EgressRule
 from core.gateway.limits import NO_LIMITS, KeyLimits
 from core.guardrails.verdicts import BoundGuardrail
 from core.tenancy.context import AccountRef
+from core.usage.models import CallLog
+from core.usage.policies import Kept
 
 LlmKind = Literal["chat", "embedding", "image", "transcription", "speech", "rerank", "moderation"]
 
@@ -186,6 +188,8 @@ class AccountSnapshot:
     policy_version: int
     llms: Mapping[str, Mapping[str, Llm]] = field(default_factory=dict)
     guardrails: Mapping[str, tuple[BoundGuardrail, ...]] = field(default_factory=dict)
+    # What each product keeps of its calls, where it has decided on that.
+    content: Mapping[str, Kept] = field(default_factory=dict)
     # By product; one that is missing lets nobody use anything.
     access: Mapping[str, ProductAccess] = field(default_factory=dict)
 
@@ -215,6 +219,9 @@ class Directory(Protocol):
     def principal_for_key(self, token: str) -> Principal: ...
     def principal_for_user_token(self, token: str, team: str | None) -> Principal: ...
     def snapshot(self, account_id: UUID) -> AccountSnapshot: ...
+    def keep_calls(
+        self, account: AccountRef, logs: Sequence[tuple[CallLog, Mapping[str, Any] | None]]
+    ) -> int: ...
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote: ...
     def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID: ...
     def deployment_to_test(self, account_id: UUID, deployment_id: UUID) -> Probe: ...

@@ -1,16 +1,22 @@
 """One call on its way: what came in, and what has been decided about it so far."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from core.credits.messages import CallContext
+from core.gateway import metrics
 from core.gateway.bodies import Body
 from core.gateway.ports import AccountSnapshot, Llm, Price, Principal
 from core.gateway.rates import Rate
 from core.gateway.snapshots import Credential
 from core.guardrails.verdicts import BoundGuardrail, Verdict
+from core.kit.clock import now
 from core.kit.ids import uuid7
 from core.kit.money import credits_for
 
@@ -26,6 +32,7 @@ class Ticket:
     request_id: UUID = field(default_factory=uuid7)
     started: float = field(default_factory=time.monotonic)
     created: int = field(default_factory=lambda: int(time.time()))
+    began_at: datetime = field(default_factory=now)
     verdicts: tuple[Verdict, ...] = ()
     input_tokens: int = 0
     output_limit: int = 0
@@ -35,6 +42,9 @@ class Ticket:
     # Who may answer in the LLM's stead, and who was asked last.
     stand_ins: tuple[Llm, ...] = ()
     asked: Llm | None = None
+    # Every deployment that was asked, and what each step took: for the log of the call.
+    tried: list[str] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
     # What it took out of its key's minute, where the key has rate limits.
     rate: Rate | None = None
     _principal: Principal | None = None
@@ -83,6 +93,28 @@ class Ticket:
     def ask(self, llm: Llm) -> None:
         """Take down who is asked."""
         self.asked = llm
+        self.tried.append(llm.deployment.label)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Take the time of a step."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            took = time.monotonic() - began
+            metrics.STEP_SECONDS.labels(step).observe(took)
+            at = round((began - self.started) * 1000, 2)
+            self.steps.append({"step": step, "at": at, "ms": round(took * 1000, 2)})
+
+    def milliseconds(self) -> int:
+        """Return how long ago the call began."""
+        return int((time.monotonic() - self.started) * 1000)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the caller is known, so that the call can be logged for them."""
+        return self._principal is not None and self._snapshot is not None
 
     @property
     def is_identified(self) -> bool:
@@ -93,6 +125,10 @@ class Ticket:
     def guardrails(self) -> tuple[BoundGuardrail, ...]:
         """What applies to the call."""
         return tuple(self.snapshot.guardrails.get(self.principal.product, ()))
+
+    def meet(self, principal: Principal, snapshot: AccountSnapshot) -> None:
+        """Take down who calls, before it is known whether they may."""
+        self._principal, self._snapshot = principal, snapshot
 
     def identify(
         self,

@@ -32,6 +32,7 @@ from core.hierarchy.sharing import CLIENT_APP, resource_named
 from core.hierarchy.verbs import RENAMED
 from core.identity.models import Role, RoleAssignment
 from core.identity.services import invite_user
+from core.kit.clock import now
 from core.kit.ids import uuid7
 from core.notifications import kinds
 from core.notifications.services import notify
@@ -39,6 +40,8 @@ from core.people.models import JobKind
 from core.people.services import jobs
 from core.tenancy.context import in_account, in_public
 from core.tokens.services import create_client_app
+from core.usage.keeping import keep_calls
+from core.usage.models import CallLog
 from tenants.models import Account, Llm
 from tenants.services.statements import push_statements
 from tests.cast import ORGANIZATION, TEAM, TESTS
@@ -203,6 +206,7 @@ def _things_at(
         key = create_key(account=account, membership=place, name=name, actor=TESTS).key
         found["key_id"] = key.pk
         found |= _own_llm(account)
+        _log(place, UUID(str(found["call_id"])), mark)
     return found
 
 
@@ -301,6 +305,30 @@ def _call(place: Any, *, product: str, llm: str) -> UUID:
     request_id = hold(place.wallet, 7, context=context)
     settle(request_id, 7)
     return request_id
+
+
+def _log(place: Any, call_id: UUID, mark: str) -> None:
+    """Log the call, with what was said in it."""
+    log = CallLog(
+        request_id=call_id,
+        began_at=now(),
+        product="console",
+        user_id=place.member.user_id,
+        member_id=place.member_id,
+        membership_id=place.pk,
+        team_id=place.team_id,
+        organization_id=place.organization_id,
+        llm=_canary(mark, "llm"),
+        kind="chat",
+        outcome="ok",
+        status_code=200,
+        latency_ms=100,
+        content_kind="full",
+    )
+    said = _canary(mark, "said")
+    keep_calls(
+        [(log, {"request": {"messages": [{"role": "user", "content": said}]}, "answer": []})]
+    )
 
 
 def _news(account: Account, member_id: UUID | str) -> UUID:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 from core.access.refusals import Refusal
@@ -23,6 +24,8 @@ from core.gateway.ports import (
 from core.guardrails.verdicts import Action, BoundGuardrail, Stage
 from core.kit.problems import Unauthenticated
 from core.tenancy.context import AccountRef
+from core.usage.models import CallLog
+from core.usage.policies import Kept
 
 MIA = "ck_acme_mia-and-some-more-letters"
 
@@ -55,6 +58,8 @@ class FakeDirectory:
     guardrails: tuple[BoundGuardrail, ...] = ()
     policies: dict[UUID, LlmPolicy] = field(default_factory=dict)
     switches: dict[str, dict[UUID, Switch]] = field(default_factory=dict)
+    content: dict[str, Kept] = field(default_factory=dict)
+    logs: list[tuple[CallLog, Any]] = field(default_factory=list)
     tokens: dict[str, Principal] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
@@ -77,6 +82,11 @@ class FakeDirectory:
         )
         self.tokens[token] = principal
         return principal
+
+    def keep_calls(self, account: AccountRef, logs: Any) -> int:
+        """Take logs of calls as they would be written."""
+        self.logs += [*logs]
+        return len(logs)
 
     def add_llm(
         self,
@@ -157,6 +167,7 @@ class FakeDirectory:
             llms={product: dict(llms) for product, llms in self.llms.items()},
             guardrails={self.product: self.guardrails},
             access={product: self._access(product) for product in self.llms},
+            content=dict(self.content),
         )
 
     def deployment_to_test(self, account_id: UUID, deployment_id: UUID) -> Probe:

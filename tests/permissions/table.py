@@ -251,6 +251,18 @@ def own_llms(at: str) -> list[Row]:
     ]
 
 
+def rest_logs() -> list[Row]:
+    """Return the rows of call logs over REST; the call is Mia's."""
+    at = "/api/console/v1"
+    one = f"{at}/logs/<uuid:call_id>"
+    return [
+        *_rest("GET", SIGNED_IN, f"{at}/logs", f"{at}/logs/tail", f"{at}/content-policy"),
+        *_rest("PATCH", ADMINS, f"{at}/content-policy"),
+        Row(one, "GET", KEY_HOLDERS, "404", "401"),
+        Row(f"{one}/content", "POST", KEY_HOLDERS, "404", "401"),
+    ]
+
+
 ACCOUNT_ROWS = [
     *identity(ANYONE, SIGNED_IN),
     *get("/", SIGNED_IN),
@@ -280,6 +292,17 @@ ACCOUNT_ROWS = [
     *post("/console/keys/<uuid:key_id>/revoke/", KEY_HOLDERS, "404"),
     *rest_keys(),
     *rest_own_llms("/api/console/v1"),
+    *get("/console/logs/", SIGNED_IN),
+    *get("/console/logs/tail/", SIGNED_IN),
+    *get("/console/logs/export.csv", SIGNED_IN),
+    # The call is Mia's.
+    *get("/console/logs/<uuid:call_id>/", KEY_HOLDERS, "404"),
+    *post("/console/logs/<uuid:call_id>/content/", KEY_HOLDERS, "404"),
+    *get("/console/costs/", SIGNED_IN),
+    *get("/console/costs/export.csv", SIGNED_IN),
+    *both("/console/content/", ADMINS),
+    *both("/console/playground/", SIGNED_IN),
+    *rest_logs(),
 ]
 
 # -- the public host -------------------------------------------------------------------------------

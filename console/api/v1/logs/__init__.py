@@ -1,0 +1,1 @@
+"""The resources `logs` and `content-policy`."""

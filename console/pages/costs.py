@@ -1,0 +1,211 @@
+"""Costs: what was spent by key, LLM, team and day, and how calls went meanwhile."""
+
+import csv
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from console.pages.keys import user_of
+from console.product import PRODUCT
+from console.selectors.logs import VIEW, logs_of_user
+from core.access.scopes import EVERYTHING, Scope, scope_of
+from core.hierarchy.selectors import member_of_user
+from core.kit.money import format_credits
+from core.ui.charts import Chart, Series, day_labels, in_credits
+from core.ui.pages import page, render_page
+from core.ui.templatetags.cockpit import count, usd
+from core.usage import selectors
+from core.usage.health import HealthDay, error_codes, health_by_day
+from core.usage.selectors import Dimension
+
+PERIODS = (7, 30, 90)
+_TOP = 10
+_NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Whose costs are shown: a scope, narrowed to one member where they are one's own."""
+
+    scope: Scope
+    ids: dict[str, Any]
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A row of a ranking."""
+
+    label: str
+    calls: int
+    credits: int
+    href: str
+
+
+def urls() -> list[URLPattern]:
+    """Return the routes of the costs page."""
+
+    @page(permission=VIEW)
+    def costs(request: HttpRequest) -> HttpResponse:
+        part, days = _part(request), _days(request)
+        since = selectors.first_moment(days)
+        totals = selectors.totals(PRODUCT.slug, part.scope, since=since, **part.ids)
+        mine = logs_of_user(user_of(request))
+        if part.is_own:
+            mine = mine.filter(user_id=user_of(request).pk)
+        health = health_by_day(mine, days=days)
+        return render_page(
+            request,
+            "console/costs.html",
+            title=_("Costs"),
+            part=part,
+            days=days,
+            periods=[(each, f"?{_query(each, part)}", each == days) for each in PERIODS],
+            switch=_switch(request, part, days),
+            query=_query(days, part),
+            totals=totals,
+            cost_hint=_("%s at the providers") % usd(totals.cost_usd),
+            tokens_hint=_("%(input)s in, %(output)s out")
+            % {"input": count(totals.input_tokens), "output": count(totals.output_tokens)},
+            each=totals.credits // totals.calls if totals.calls else None,
+            chart=_by_day(part, days),
+            rankings=_rankings(part, since),
+            errors_chart=_errors(health),
+            latency_chart=_latency(health),
+            codes=error_codes(mine, since=since),
+        )
+
+    @page(permission=VIEW)
+    def export(request: HttpRequest) -> HttpResponse:
+        part, days = _part(request), _days(request)
+        response = HttpResponse(content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="costs-{days}-days.csv"'
+        _write(csv.writer(response), part, days)
+        return response
+
+    return [
+        path("costs/", costs, name="costs"),
+        path("costs/export.csv", export, name="costs-export"),
+    ]
+
+
+def _part(request: HttpRequest) -> Part:
+    """One's own costs, or those of what one administers; the latter first, for who does."""
+    scope = scope_of(request.user, PRODUCT.slug)
+    if scope and request.GET.get("whose") != "mine":
+        return Part(scope, {}, is_own=False)
+    member = member_of_user(PRODUCT, user_of(request))
+    # Who has no seat has no calls of their own.
+    return Part(EVERYTHING, {"member_id": member.pk if member else _NOBODY}, is_own=True)
+
+
+def _days(request: HttpRequest) -> int:
+    asked = request.GET.get("days", "")
+    return int(asked) if asked in {str(each) for each in PERIODS} else 30
+
+
+def _query(days: int, part: Part) -> str:
+    return f"days={days}{'&whose=mine' if part.is_own else ''}"
+
+
+def _switch(request: HttpRequest, part: Part, days: int) -> list[tuple[str, str, bool]]:
+    """Return the choice between one's own and what one administers, for who has both."""
+    if not scope_of(request.user, PRODUCT.slug):
+        return []
+    return [
+        (_("All"), f"?days={days}", not part.is_own),
+        (_("Mine"), f"?days={days}&whose=mine", part.is_own),
+    ]
+
+
+def _rankings(part: Part, since: Any) -> list[tuple[str, str, list[Rank]]]:
+    found: list[tuple[str, str, Dimension]] = [
+        (_("By key"), "key", "key"),
+        (_("By LLM"), "neurology", "llm"),
+        (_("By team"), "groups", "team"),
+    ]
+    return [
+        (title, icon, [_rank(row, dimension) for row in _rows(part, dimension, since)])
+        for title, icon, dimension in found
+    ]
+
+
+def _rows(part: Part, dimension: Dimension, since: Any) -> list[selectors.Row]:
+    return selectors.totals_by(
+        PRODUCT.slug, part.scope, dimension, since=since, limit=_TOP, **part.ids
+    )
+
+
+def _rank(row: selectors.Row, dimension: Dimension) -> Rank:
+    without = {"key": _("without a key"), "team": _("no team")}.get(dimension, "–")
+    href = ""
+    if row.id and dimension in {"key", "llm"}:
+        href = f"{reverse('console:logs')}?{dimension}={row.id}"
+    return Rank(row.label if row.id else without, row.calls, row.credits, href)
+
+
+def _by_day(part: Part, days: int) -> Chart:
+    rows = selectors.totals_by_day(PRODUCT.slug, part.scope, days=days, **part.ids)
+    return Chart(
+        labels=day_labels(row.day for row in rows),
+        series=[Series(_("Credits"), in_credits(row.credits for row in rows))],
+        unit="credits",
+        summary=_("Credits on each of the last %d days") % days,
+    )
+
+
+def _errors(health: list[HealthDay]) -> Chart:
+    return Chart(
+        labels=day_labels(day.day for day in health),
+        series=[
+            Series(_("Refused (4xx)"), [day.refused for day in health], tone="3"),
+            Series(_("Failed (5xx)"), [day.failed for day in health], tone="bad"),
+        ],
+        unit="calls",
+        summary=_("Calls refused and failed on each of the last %d days") % len(health),
+        is_stacked=True,
+    )
+
+
+def _latency(health: list[HealthDay]) -> Chart:
+    return Chart(
+        labels=day_labels(day.day for day in health),
+        series=[
+            Series(_("Median"), [day.median_ms for day in health], kind="line"),
+            Series(_("95th percentile"), [day.slow_ms for day in health], kind="line", tone="3"),
+        ],
+        unit="ms",
+        summary=_("How long calls took on each of the last %d days") % len(health),
+    )
+
+
+def _write(out: Any, part: Part, days: int) -> None:
+    """Write one table: every value of each dimension with its sums, amounts exact."""
+    since = selectors.first_moment(days)
+    out.writerow(("by", "id", "name", "calls", "errors", "tokens", "cost usd", "credits"))
+    dimensions: tuple[Dimension, ...] = ("key", "llm", "team")
+    for dimension in dimensions:
+        for row in selectors.totals_by(
+            PRODUCT.slug, part.scope, dimension, since=since, limit=10_000, **part.ids
+        ):
+            name = f"'{row.label}" if row.label[:1] in "=+-@" else row.label
+            out.writerow(
+                (dimension, row.id, name, row.calls, row.errors, row.tokens, row.cost_usd,
+                 format_credits(row.credits))
+            )  # fmt: skip
+    for day in selectors.totals_by_day(PRODUCT.slug, part.scope, days=days, **part.ids):
+        row_of_day = (
+            "day",
+            day.day,
+            "",
+            day.calls,
+            day.errors,
+            "",
+            "",
+            format_credits(day.credits),
+        )
+        out.writerow(row_of_day)
