@@ -41,6 +41,10 @@ class Picture:
     theme: str
     keys: str = ""
     text: str = ""
+    # What is asked in the playground before; the picture shows the answers in the middle.
+    asks: str = ""
+    # What is clicked on before.
+    click: str = ""
 
 
 PICTURES = (
@@ -50,6 +54,26 @@ PICTURES = (
     Picture("own-page", "mia", "/copilot/me/", DESK, "light"),
     Picture("quick-start-dark", "mia", "/console/start/", DESK, "dark"),
     Picture("quick-start-phone", "mia", "/console/start/", PHONE, "light"),
+    Picture(
+        "playground",
+        "mia",
+        "/console/playground/",
+        DESK,
+        "light",
+        asks="Plan a day in Lund. [demo:length=300] [demo:chunk_ms=60]",
+    ),
+    Picture(
+        "playground-phone-dark",
+        "mia",
+        "/console/playground/",
+        PHONE,
+        "dark",
+        asks="Plan a day in Lund. [demo:length=300] [demo:chunk_ms=60]",
+    ),
+    Picture("logs", "ada", "/console/logs/", DESK, "light"),
+    Picture("log-dark", "ada", "/console/logs/", DESK, "dark", click="#log-rows tr:nth-child(4) a"),
+    Picture("costs", "ada", "/console/costs/", DESK, "light"),
+    Picture("keys-dark", "ada", "/console/keys/", DESK, "dark"),
     Picture("palette-tablet", "ada", "/copilot/usage/", TABLET, "light", "Control+k"),
     Picture("branch-admin-dark", "olga", "/copilot/", TABLET, "dark"),
     Picture("llm-marketplace", "ada", "/copilot/llms/", DESK, "light"),
@@ -117,6 +141,15 @@ def take(browser: Browser, demo: dict[str, Any], picture: Picture) -> None:
         if picture.text:
             page.keyboard.type(picture.text)
             page.wait_for_timeout(800)
+        if picture.click:
+            page.click(picture.click)
+            page.wait_for_load_state()
+        if picture.asks:
+            if picture.size == DESK:
+                page.click("[data-pg-add]")
+            page.fill("#pg-prompt", picture.asks)
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(2_500)
         page.wait_for_timeout(300)
         page.screenshot(path=SHOTS / f"{picture.name}.png")
         print(f"{picture.name}.png")

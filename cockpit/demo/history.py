@@ -1,6 +1,7 @@
 """Some weeks of believable calls, through the ledger's own reserve and settle."""
 
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -33,14 +34,21 @@ _SHARE_OF_ERRORS = 0.03
 
 
 def seed_history(
-    product: Product, *, account: str, factor: Decimal, llms: tuple[str, ...], is_heavy: bool
+    product: Product,
+    *,
+    account: str,
+    factor: Decimal,
+    llms: tuple[str, ...],
+    is_heavy: bool,
+    keys: Mapping[UUID, Any] | None = None,
 ) -> int:
     """Make about twelve calls a working day of the last weeks; return how many.
 
     The calls are charged like any others, those before this month to the cycle of then, which is
     renewed as any other that is overdue. Only times are moved back: of the calls, of the first
     cycle and of its plan. The append-only trigger admits that for this transaction alone. With
-    `is_heavy`, last month's credits are all used, and most of the overflow.
+    `is_heavy`, last month's credits are all used, and most of the overflow. `keys` are what places
+    call with.
     """
     chance = random.Random(f"{account}:{product.slug}")  # noqa: S311  not a secret
     memberships: QuerySet[Any] = product.membership._default_manager.all()
@@ -54,7 +62,13 @@ def seed_history(
         made = []
         for moment in moments:
             request_id = _call(
-                product, chance.choice(places), chance.choice(chat), factor, chance, cost=cost
+                product,
+                chance.choice(places),
+                chance.choice(chat),
+                factor,
+                chance,
+                cost=cost,
+                keys=keys or {},
             )
             if request_id is not None:
                 made.append((moment, request_id))
@@ -79,10 +93,12 @@ def _call(
     chance: random.Random,
     *,
     cost: Decimal | None = None,
+    keys: Mapping[UUID, Any],
 ) -> UUID | None:
     """Make one call that costs about what its LLM's calls do; None if credits are short."""
     cost = cost or Decimal(f"{_COST_PER_CALL[llm] * chance.uniform(0.3, 2.5):.8f}")
     failed = chance.random() < _SHARE_OF_ERRORS
+    key = keys.get(place.pk)
     request = ReserveRequest(
         request_id=uuid7(),
         wallet_id=place.wallet_id,
@@ -100,12 +116,14 @@ def _call(
             membership_id=place.pk,
             team_id=place.team_id,
             organization_id=place.organization_id,
+            key_id=key.pk if key is not None else None,
             llm=llm,
             kind="chat",
             labels={
                 str(place.member_id): str(place.member.user),
                 str(place.team_id): place.team.name,
                 str(place.organization_id): place.organization.name,
+                **({str(key.pk): key.name} if key is not None else {}),
             },
         ),
     )

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from cockpit.demo.catalogue import CATALOGUE
 from cockpit.demo.colleagues import seed_colleagues
 from cockpit.demo.companies import ACME, COMPANIES, Company, Person
+from cockpit.demo.developers import seed_keys, seed_logs
 from cockpit.demo.history import seed_history
 from cockpit.demo.policies import seed_policies
 from cockpit.demo.splits import seed_split
@@ -130,6 +131,7 @@ def _seed_company(company: Company, llms: dict[str, Llm]) -> Account:
             stages=("input",),
             actor=SEEDER,
         )
+        keys = seed_keys(new.account, actor=SEEDER)
         for product in products():
             seed_history(
                 product,
@@ -137,8 +139,10 @@ def _seed_company(company: Company, llms: dict[str, Llm]) -> Account:
                 factor=Decimal(company.factor),
                 llms=company.llms,
                 is_heavy=product.slug in company.first_grants,
+                keys=keys,
             )
             seed_split(product, actor=SEEDER)
+        seed_logs(account=company.slug)
     for slug in company.first_grants:
         set_credit_terms(
             account=new.account,

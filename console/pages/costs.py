@@ -1,6 +1,7 @@
 """Costs: what was spent by key, LLM, team and day, and how calls went meanwhile."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from console.pages.keys import user_of
 from console.product import PRODUCT
+from console.selectors.keys import owners_of
 from console.selectors.logs import VIEW, logs_of_user
 from core.access.scopes import EVERYTHING, Scope, scope_of
 from core.hierarchy.selectors import member_of_user
@@ -128,10 +130,13 @@ def _rankings(part: Part, since: Any) -> list[tuple[str, str, list[Rank]]]:
         (_("By LLM"), "neurology", "llm"),
         (_("By team"), "groups", "team"),
     ]
-    return [
-        (title, icon, [_rank(row, dimension) for row in _rows(part, dimension, since)])
-        for title, icon, dimension in found
-    ]
+    rankings = []
+    for title, icon, dimension in found:
+        rows = _rows(part, dimension, since)
+        # Several people have a key that they call "laptop".
+        owners = owners_of(row.id for row in rows) if dimension == "key" and not part.is_own else {}
+        rankings.append((title, icon, [_rank(row, dimension, owners) for row in rows]))
+    return rankings
 
 
 def _rows(part: Part, dimension: Dimension, since: Any) -> list[selectors.Row]:
@@ -140,12 +145,15 @@ def _rows(part: Part, dimension: Dimension, since: Any) -> list[selectors.Row]:
     )
 
 
-def _rank(row: selectors.Row, dimension: Dimension) -> Rank:
+def _rank(row: selectors.Row, dimension: Dimension, owners: Mapping[str, str]) -> Rank:
     without = {"key": _("without a key"), "team": _("no team")}.get(dimension, "–")
     href = ""
     if row.id and dimension in {"key", "llm"}:
         href = f"{reverse('console:logs')}?{dimension}={row.id}"
-    return Rank(row.label if row.id else without, row.calls, row.credits, href)
+    label = row.label if row.id else without
+    if row.id in owners:
+        label = f"{label} · {owners[row.id]}"
+    return Rank(label, row.calls, row.credits, href)
 
 
 def _by_day(part: Part, days: int) -> Chart:

@@ -1,5 +1,6 @@
 """Reads of virtual keys, limited to what the reader may see."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -138,6 +139,14 @@ def teams_within(scope: Scope) -> QuerySet[Team]:
     if not scope:
         return teams.none()
     return teams.filter(archived_at=None, organization__archived_at=None).order_by("name")
+
+
+def owners_of(key_ids: Iterable[str]) -> dict[str, str]:
+    """Return whose keys of some ids are; ids that are none are left out."""
+    wanted = [key_id for key_id in key_ids if key_id]
+    keys = VirtualKey.objects.filter(pk__in=wanted)
+    keys = keys.select_related("membership__member__user", "team")
+    return {str(key.pk): key.owner for key in keys}
 
 
 def place_for_key(user: User, membership_id: UUID | str) -> Membership:

@@ -198,6 +198,8 @@ def _report(progress: Progress, problem: Problem | None, answer: SettleAnswer | 
     code = "" if problem is None else problem.code
     if problem is not None:
         metrics.REFUSALS.labels("client_gone" if outcome == "client_gone" else code).inc()
+        if code.startswith("upstream") and ticket.is_identified:
+            metrics.UPSTREAM_ERRORS.labels(ticket.runs.deployment.provider, code).inc()
     if answer is not None:
         metrics.CREDITS.labels(ticket.body.kind).inc(max(answer.credits, 0))
     log.info(

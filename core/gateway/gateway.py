@@ -13,6 +13,7 @@ from core.gateway.ending import Ender
 from core.gateway.entitlement import usable_llms
 from core.gateway.errors import AccountSuspended, CallStopped, Overloaded, problem_of
 from core.gateway.journal import Journal
+from core.gateway.leaving import is_leaving
 from core.gateway.pipeline import Call, Services
 from core.gateway.policy_watch import PolicyWatch
 from core.gateway.ports import Directory, Ledger, Llm, Principal
@@ -114,7 +115,7 @@ class Gateway:
     @property
     def is_ready(self) -> bool:
         """Whether new calls should be sent here."""
-        return self._is_warm and not self._is_stopping
+        return self._is_warm and not self._is_stopping and not is_leaving()
 
     async def reaches_ledger(self) -> bool:
         """Whether Postgres answers."""

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.gateway.dialects.base import ErrorBody
 from core.gateway.errors import BodyTooLarge, InvalidBody, InvalidKey, error_body, error_headers
 from core.gateway.settings import GatewaySettings
+from core.kit.ids import uuid7
 from core.kit.problems import Problem
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,8192}")
@@ -127,6 +128,8 @@ class Cors:
         async def send_with_origin(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
+                # What a call's answer has already; so has every other, whatever became of it.
+                answer.setdefault("x-request-id", str(uuid7()))
                 answer.append("vary", "Origin")
                 # The account is known by now, if the caller could be identified at all.
                 if origin and self._settings.allows_origin(origin, scope.get("cockpit_account")):
@@ -138,11 +141,17 @@ class Cors:
 
     def _preflight(self, headers: Headers, origin: str) -> Response:
         if not self._settings.allows_origin(origin, None):
-            return Response("This page may not call the gateway.", 403, media_type="text/plain")
+            return Response(
+                "This page may not call the gateway.",
+                403,
+                headers={"x-request-id": str(uuid7())},
+                media_type="text/plain",
+            )
         wanted = headers.get("access-control-request-headers", "")
         return Response(
             status_code=204,
             headers={
+                "x-request-id": str(uuid7()),
                 "access-control-allow-origin": origin,
                 "access-control-allow-methods": "GET, POST",
                 # SDKs in browsers send a dozen headers of their own.

@@ -162,6 +162,11 @@ def _row(progress: Progress, problem: Problem | None, answer: SettleAnswer | Non
     return row
 
 
+def _plain(value: Decimal) -> str:
+    """Return a decimal as people write it: 0.25, not 0.250000 or 1E+2."""
+    return format(value.normalize(), "f")
+
+
 def _first_token_ms(progress: Progress) -> int | None:
     if progress.first_token is None:
         return None
@@ -176,10 +181,10 @@ def _add_run(row: CallLog, progress: Progress) -> None:
     row.upstream_model = progress.upstream_model[:200]
     row.price = {
         **{
-            name: format(value, "f") if isinstance(value, Decimal) else value
+            name: _plain(value) if isinstance(value, Decimal) else value
             for name, value in asdict(ticket.charged_price).items()
         },
-        "credit_factor": format(ticket.snapshot.credit_factor, "f"),
+        "credit_factor": _plain(ticket.snapshot.credit_factor),
         "factor_version": ticket.snapshot.factor_version,
     }
     if progress.settled is not None:

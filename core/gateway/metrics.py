@@ -21,5 +21,10 @@ CREDITS = Counter("cockpit_gateway_microcredits_charged", "Micro-credits charged
 RATES_ALONE = Counter(
     "cockpit_gateway_rate_limits_alone", "Times that Valkey was away and a process counted alone"
 )
+UPSTREAM_ERRORS = Counter(
+    "cockpit_gateway_upstream_errors",
+    "What providers failed with, by provider",
+    ("provider", "code"),
+)
 LOGS_WAITING = Gauge("cockpit_gateway_logs_waiting", "Logs of calls that are not written yet")
 LOGS_LOST = Counter("cockpit_gateway_logs_lost", "Logs of calls that could not be written")

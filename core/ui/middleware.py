@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -16,7 +17,11 @@ class ActorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]
-        return self.get_response(request)
+        response = self.get_response(request)
+        # What somebody quotes when they report a fault; the log has it too.
+        if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+            response.headers.setdefault("X-Request-ID", str(request_id))
+        return response
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -155,6 +155,43 @@ def test_a_developer_comes_in_and_calls_with_pasted_python(
 
 
 @pytest.mark.slow
+def test_a_developer_compares_two_llms_and_finds_the_calls_in_the_logs(
+    installation: Installation, browser: Browser, trouble: Trouble
+) -> None:
+    with screen(browser, home(installation, "acme"), trouble) as mia:
+        mia.sign_in(login(installation, "mia"))
+        page = mia.open("/console/playground/")
+        page.get_by_role("button", name="Compare").click()
+        page.get_by_label("System prompt").fill("Answer briefly.")
+        page.get_by_label("Your message").fill("Name a river. [demo:length=40] [demo:chunk_ms=40]")
+        page.keyboard.press("Enter")
+        # In the middle of the stream everything is as readable as before.
+        expect(page.locator(".ck-pg__turn--running")).to_have_count(2)
+        mia.check(axe=True)
+        expect(page.get_by_text("credits", exact=False).nth(1)).to_be_visible()
+        expect(page.locator(".ck-pg__turn--running")).to_have_count(0)
+        figures = page.locator("[data-pg-figures]")
+        for column in (0, 1):
+            expect(figures.nth(column)).to_contain_text("tokens")
+            expect(figures.nth(column)).to_contain_text("credits")
+        page.get_by_role("button", name="View as code").click()
+        page.get_by_role("tab", name="Python").click()
+        expect(page.locator("#pg-snippet")).to_contain_text("Answer briefly.")
+        mia.check(axe=True)
+        page.keyboard.press("Escape")
+
+        expect(page.locator(".ck-pg__figures a").first).to_be_visible()
+        page.wait_for_timeout(2_000)
+        page.locator(".ck-pg__figures a").first.click()
+        page.wait_for_url("**/console/logs/*/")
+        expect(page.get_by_text("Provider and output guardrails")).to_be_visible()
+        mia.check(axe=True)
+        for path in ("/console/logs/?live=1", "/console/costs/", "/console/keys/"):
+            mia.open(path)
+            mia.check(axe=True)
+
+
+@pytest.mark.slow
 def test_a_branch_admin_sees_the_branch_and_nothing_else(
     installation: Installation, browser: Browser, trouble: Trouble
 ) -> None:

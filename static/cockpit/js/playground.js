@@ -254,6 +254,8 @@
       const pane = this.panes[0];
       const body = this.body(pane);
       const typed = by("pg-prompt").value.trim();
+      // An answer that nobody has replied to is not sent again.
+      if (!typed && body.messages.at(-1)?.role === "assistant") body.messages.pop();
       if (typed) body.messages.push({ role: "user", content: typed });
       if (!body.messages.length) body.messages.push({ role: "user", content: "Hello" });
       by("pg-snippet").textContent = code(this.language, `${this.setup.gateway}/v1`, body);

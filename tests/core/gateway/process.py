@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -20,8 +21,10 @@ START_SECONDS = 600
 class GatewayProcess:
     """One gateway. `kill()` is what the out-of-memory killer does."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, served_by: str = "granian", drain_seconds: int = 0) -> None:
         self.port = port
+        self._served_by = served_by
+        self._drain_seconds = drain_seconds
         self.url = f"http://127.0.0.1:{port}"
         self._log = Path(os.environ["COCKPIT_DATA"]) / f"gateway-{port}.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -30,12 +33,17 @@ class GatewayProcess:
     async def start(self) -> None:
         """Start it and wait until it is ready."""
         command = [
-            sys.executable, "-m", "granian", "--host", "127.0.0.1", "--workers", "1",
+            sys.executable, "-m", self._served_by, "--host", "127.0.0.1", "--workers", "1",
             "--interface", "asgi", "--port", str(self.port), "cockpit.asgi_gateway:app",
         ]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220  it returns at once
-                command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=ROOT,
+                env={**os.environ, "COCKPIT_DRAIN_SECONDS": str(self._drain_seconds)},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         until = time.monotonic() + START_SECONDS
         async with httpx.AsyncClient() as client:
@@ -53,6 +61,16 @@ class GatewayProcess:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=300)
+
+    def ask_to_stop(self) -> None:
+        """Ask it to end, and go on at once."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Wait until it has ended; return its exit code."""
+        assert self._process is not None
+        return self._process.wait(timeout=300)
 
     def log(self) -> str:
         """Return what it has written."""
@@ -79,9 +97,9 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[GatewayProcess]:
+async def running(**options: Any) -> AsyncIterator[GatewayProcess]:
     """Yield a gateway that is ready."""
-    process = GatewayProcess(free_port())
+    process = GatewayProcess(free_port(), **options)
     await process.start()
     try:
         yield process
