@@ -163,13 +163,13 @@ def test_a_developer_compares_two_llms_and_finds_the_calls_in_the_logs(
         page = mia.open("/console/playground/")
         page.get_by_role("button", name="Compare").click()
         page.get_by_label("System prompt").fill("Answer briefly.")
-        page.get_by_label("Your message").fill("Name a river. [demo:length=40] [demo:chunk_ms=40]")
+        page.get_by_label("Your message").fill("Name a river. [demo:length=150] [demo:chunk_ms=60]")
         page.keyboard.press("Enter")
         # In the middle of the stream everything is as readable as before.
         expect(page.locator(".ck-pg__turn--running")).to_have_count(2)
         mia.check(axe=True)
         expect(page.get_by_text("credits", exact=False).nth(1)).to_be_visible()
-        expect(page.locator(".ck-pg__turn--running")).to_have_count(0)
+        expect(page.locator(".ck-pg__turn--running")).to_have_count(0, timeout=60_000)
         figures = page.locator("[data-pg-figures]")
         for column in (0, 1):
             expect(figures.nth(column)).to_contain_text("tokens")
