@@ -1,7 +1,15 @@
 """Routes of Console's pages."""
 
 from console.pages import (
-    content, costs, deployments, key, keys, logs, own_llms, playground, start,
+    content,
+    costs,
+    deployments,
+    key,
+    keys,
+    logs,
+    own_llms,
+    playground,
+    start,
 )
 from console.pages.first_steps import key_step
 from console.product import PRODUCT

@@ -29,6 +29,8 @@ _COMMON: dict[str, Any] = {
         _asset("cockpit/js/shell.js"),
         _asset("cockpit/js/credits.js"),
         _asset("cockpit/js/people.js"),
+        _asset("cockpit/js/playground-code.js"),
+        _asset("cockpit/js/playground-pane.js"),
         _asset("cockpit/js/playground.js"),
     ],
     "SITE_FAVICONS": [

@@ -13,6 +13,7 @@ from console.product import PRODUCT
 from console.selectors.keys import MANAGE_OWN
 from console.selectors.llms import llms_on
 from console.selectors.logs import VIEW_CONTENT, logs_of_user
+from console.selectors.own_llms import offered_llms
 from core.access.features import PLAYGROUND
 from core.access.permissions import may
 from core.access.rules.decisions import Decision
@@ -27,7 +28,7 @@ from core.ui.pages import page, render_page
 from core.usage import logs
 from core.usage.keeping import read_content
 from core.usage.models import CallLog
-from tenants.selectors import offered_llms, withheld_features
+from tenants.selectors import withheld_features
 
 
 def urls() -> list[URLPattern]:

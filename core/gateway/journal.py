@@ -216,6 +216,8 @@ def _mapped(value: Any, change: Any) -> Any:
         return {storable(str(name)): _mapped(item, change) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_mapped(item, change) for item in value]
+    if isinstance(value, bytes | bytearray):
+        return f"[{len(value)} bytes]"
     return change(value) if isinstance(value, str) else value
 
 

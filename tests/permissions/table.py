@@ -256,8 +256,8 @@ def rest_logs() -> list[Row]:
     at = "/api/console/v1"
     one = f"{at}/logs/<uuid:call_id>"
     return [
-        *_rest("GET", SIGNED_IN, f"{at}/logs", f"{at}/logs/tail", f"{at}/content-policy"),
-        *_rest("PATCH", ADMINS, f"{at}/content-policy"),
+        *rest_rows("GET", SIGNED_IN, f"{at}/logs", f"{at}/logs/tail", f"{at}/content-policy"),
+        *rest_rows("PATCH", ADMINS, f"{at}/content-policy"),
         Row(one, "GET", KEY_HOLDERS, "404", "401"),
         Row(f"{one}/content", "POST", KEY_HOLDERS, "404", "401"),
     ]

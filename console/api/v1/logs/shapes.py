@@ -14,7 +14,7 @@ OUTCOMES = tuple(UsageOutcome.values)
 STATUSES = ("ok", "failed", "4xx", "5xx")
 
 
-class StepOutput(serializers.Serializer[Any]):
+class CallStepOutput(serializers.Serializer[Any]):
     """One step of a call: when it began after the call did, and how long it took."""
 
     step = serializers.CharField()
@@ -66,7 +66,7 @@ class ChargeOutput(serializers.Serializer[Any]):
 class LogDetailOutput(LogOutput):
     """One call in full."""
 
-    steps = StepOutput(many=True)
+    steps = CallStepOutput(many=True)
     tried = serializers.ListField(
         child=serializers.CharField(), help_text="Every deployment that was asked, in order."
     )
@@ -82,7 +82,7 @@ class LogPageOutput(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
 
 
-class TailOutput(serializers.Serializer[Any]):
+class LogTailOutput(serializers.Serializer[Any]):
     """What was written since; pass `tail` on as `after`."""
 
     items = LogOutput(many=True)

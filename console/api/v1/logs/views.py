@@ -54,7 +54,7 @@ class LogViewSet(CockpitViewSet):
     @documented(
         Operation(
             "followLogs", "Follow logs", _TAG, {"items": [shapes.EXAMPLE], "tail": 4711},
-            output=shapes.TailOutput, query=shapes.TailQuery,
+            output=shapes.LogTailOutput, query=shapes.TailQuery,
         ),
         method="GET",
     )  # fmt: skip
