@@ -29,6 +29,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "LlmKind": "tenants.rules.LLM_KINDS",
+        "CallOutcome": "console.api.v1.logs.shapes.OUTCOMES",
         "KeyState": "console.api.v1.keys.shapes.STATES",
         "NodeState": "core.hierarchy.states.NODE_STATES",
         "MemberState": "core.hierarchy.states.MEMBER_STATES",
