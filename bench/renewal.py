@@ -39,7 +39,11 @@ def main(members: int, teams: int) -> None:
         allocate_many(
             book=book,
             amounts={node.wallet_id: 10**9 for node in above if hasattr(node, "organization_id")}
-            | {node.wallet_id: 10**11 for node in above if not hasattr(node, "organization_id")},
+            | {
+                node.wallet_id: 2 * 10**8 * teams
+                for node in above
+                if not hasattr(node, "organization_id")
+            },
             actor=me,
             idempotency_key=str(uuid7()),
         )

@@ -13,7 +13,7 @@ import pytest
 from core.credits.invariants import broken_invariants
 from core.credits.messages import ReserveAnswer
 from core.credits.models import Wallet
-from core.credits.services import moving, standing
+from core.credits.services import moving, splitting, standing
 from core.credits.services.locking import read_balances
 from tenants.models import Account
 from tests.factories.credits import (
@@ -82,6 +82,24 @@ def test_two_splits_at_once_share_out_what_there_is_once(raced: Account) -> None
     shared = sum(free_in(wallet) for wallet in (*members, branch.membership))
     assert shared + free_in(branch.team) == 100
     assert shared in {90, 80}
+
+
+def test_without_the_locks_two_splits_would_share_out_the_same_twice(
+    transactional_accounts: None, in_acme: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch, (one, other) = a_team()
+    take_the_locks_out(monkeypatch)
+    monkeypatch.setattr(splitting, "hold_splits", lambda _book: None)
+    drop_constraint("credits_balance", "balance_not_overspent")
+
+    together(
+        in_acme,
+        lambda: split(branch.team, [one], 100),
+        lambda: split(branch.team, [other], 100),
+    )
+
+    assert free_in(one) + free_in(other) == 200
+    assert {row.invariant for row in broken_invariants()} == {"I1 not overspent"}
 
 
 def test_without_the_locks_a_split_would_spend_what_a_call_holds(
