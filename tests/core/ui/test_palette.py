@@ -126,10 +126,11 @@ def test_a_key_is_found_by_name_by_its_owner_and_admins_only(
     members.create_member(product=product_named("console"), user=another, actor=TESTS)
     place = Membership.objects.filter(member__user=mia).first()
     assert place is not None
-    create_key(account=in_acme, membership=place, name="Nightly report", actor=TESTS)
+    made = create_key(account=in_acme, membership=place, name="Nightly report", actor=TESTS)
     asked = [ada_client, client_for(mia, in_acme), client_for(another, in_acme)]
 
-    assert ["/console/keys/" in found(client, "nightly") for client in asked] == [True, True, False]
+    page = f"/console/keys/{made.key.pk}/"
+    assert [page in found(client, "nightly") for client in asked] == [True, True, False]
 
 
 def test_an_llm_is_found_while_it_is_offered(ada_client: AccountClient, in_acme: Account) -> None:
