@@ -97,7 +97,11 @@ async def _compare(
     others = []
     for peer in peers:
         asked = replace(load(peer.port, calls), headers=peer.headers, token=peer.token)
-        await run(replace(asked, calls=WARM_UP))
+        try:
+            await run(replace(asked, calls=WARM_UP))
+        except (RuntimeError, OSError, asyncio.IncompleteReadError) as error:
+            sys.stderr.write(f"{peer.title} does not answer and is left out: {error}\n")
+            continue
         began = _cpu_seconds(peer.process)
         figures = await run(asked)
         others.append(
