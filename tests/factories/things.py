@@ -39,6 +39,7 @@ from core.notifications.services import notify
 from core.people.models import JobKind
 from core.people.services import jobs
 from core.tenancy.context import in_account, in_public
+from core.tokens.models import ClientApp
 from core.tokens.services import create_client_app
 from core.usage.keeping import keep_calls
 from core.usage.models import CallLog
@@ -157,7 +158,7 @@ def _things_at(
         for wallet in (organization.wallet, team.wallet, place.wallet)
     ]
     limit = set_cap(book=book, subject=team.pk, window="day", amount=5_000, actor=TESTS)
-    app = create_client_app(product=product.slug, name=_canary(mark, "app"), actor=TESTS).app
+    app = _app(product, account)
     guardrail = create_guardrail(
         name=_canary(mark, f"{product.slug}-guardrail"), preset="pii", actor=TESTS
     )
@@ -208,6 +209,13 @@ def _things_at(
         found |= _own_llm(account)
         _log(place, UUID(str(found["call_id"])), mark)
     return found
+
+
+def _app(product: Product, account: Account) -> ClientApp:
+    # The whole account's: every branch may see it, and none has one of its own.
+    name = _canary(account.slug, "app")
+    known = ClientApp.objects.filter(product=product.slug, name=name).first()
+    return known or create_client_app(product=product.slug, name=name, actor=TESTS).app
 
 
 def _grant(product: Product, app_id: UUID, team: Any) -> UUID:
