@@ -161,7 +161,7 @@ _CONSOLE_GROUP = (
             "payments",
             "/console/costs/",
             "console.view_logs",
-            "spending credits by key llm team day csv",
+            "spending money by key llm team day csv",
             "x",
         ),
         Entry(
