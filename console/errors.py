@@ -17,11 +17,11 @@ class VendorNotAllowed(NotAllowed):
     title = "Your account may not use this vendor"
 
 
-class NameTaken(Conflict):
+class LlmNameTaken(Conflict):
     """Another LLM of the account answers under this name."""
 
-    code = "name_taken"
-    title = "This name is taken"
+    code = "llm_name_taken"
+    title = "An LLM has this name already"
 
 
 class OwnLlmArchived(Conflict):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from console.errors import NameTaken, OwnLlmArchived
+from console.errors import LlmNameTaken, OwnLlmArchived
 from console.models import Deployment, OwnLlm, OwnPrice
 from console.selectors.own_llms import floor_of
 from core.access.services import switch_llm_off, switch_llm_on
@@ -68,7 +68,7 @@ def create_own_llm(
 
     Raises:
         InvalidInput: a detail that cannot be.
-        NameTaken: the platform offers an LLM of this name, or the account has one.
+        LlmNameTaken: the platform offers an LLM of this name, or the account has one.
     """
     values = {"title": title, "kind": kind, **details}
     _check({"name": name, **values})
@@ -239,9 +239,11 @@ def _named(row: OwnPrice) -> dict[str, str]:
     }
 
 
-def _taken(name: str, detail: str) -> NameTaken:
+def _taken(name: str, detail: str) -> LlmNameTaken:
     text = detail.format(name=name)
-    return NameTaken(text, errors=[{"pointer": "/name", "code": "name_taken", "detail": text}])
+    return LlmNameTaken(
+        text, errors=[{"pointer": "/name", "code": "llm_name_taken", "detail": text}]
+    )
 
 
 def _wrong(field: str, detail: str) -> InvalidInput:

@@ -87,6 +87,9 @@ class Operation:
 
 def documented(operation: Operation, *, method: str) -> Callable[[CallableT], CallableT]:
     """Describe an endpoint."""
+    # Else spectacular documents what an action named `list` answers as an array of pages.
+    if isinstance(operation.output, type):
+        extend_schema_serializer(many=False)(operation.output)
     decorated: Callable[[CallableT], CallableT] = extend_schema(
         operation_id=operation.id,
         summary=operation.summary,
@@ -110,7 +113,6 @@ def page_output(name: str, item: type[serializers.Serializer[Any]]) -> serialize
             ),
         },
     )
-    # Else spectacular documents what an action named `list` answers as an array of pages.
     extend_schema_serializer(many=False)(type(shape))
     return shape
 

@@ -71,9 +71,13 @@ def caller(
     return make
 
 
+# A token of one's own, what is kept of calls, LLMs, and one's own keys and calls.
+_FOR_EVERYBODY = {"session-token", "content-policy", "llms", "keys", "logs"}
+
+
 def never(case: Any, response: Any) -> None:
-    """Refuse every success."""
-    if case.operation.path.endswith("/session-token"):
+    """Refuse every success, but for what everybody may ask."""
+    if case.operation.path.split("/")[4] in _FOR_EVERYBODY:
         return
     assert response.status_code >= 400, (case.method, case.path, response.status_code)
 

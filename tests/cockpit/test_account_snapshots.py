@@ -248,6 +248,6 @@ def test_a_snapshot_takes_a_fixed_number_of_queries(
                 deployment=llm.deployment, api_key=f"sk-own-credential-{number}", actor=TESTS
             )
 
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(35):
         snapshot = directory.snapshot(acme.pk)
     assert len(snapshot.llms["console"]) == 8

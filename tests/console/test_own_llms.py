@@ -9,7 +9,7 @@ import pytest
 from django.core import serializers
 
 from cockpit.gateway_directory import PostgresDirectory
-from console.errors import NameTaken, VendorNotAllowed
+from console.errors import LlmNameTaken, VendorNotAllowed
 from console.models import Deployment, OwnLlm
 from console.selectors import own_llms as selectors
 from console.services import deployments, own_llms as services
@@ -169,10 +169,10 @@ def test_name_of_an_offered_llm_is_taken(acme: Account) -> None:
     )  # fmt: skip
     offers.offer_llm(account=acme, product="console", llm=row, actor=TESTS)
     with in_account(acme):
-        with pytest.raises(NameTaken):
+        with pytest.raises(LlmNameTaken):
             an_llm(acme, name="gpt-9")
         an_llm(acme)
-        with pytest.raises(NameTaken):
+        with pytest.raises(LlmNameTaken):
             an_llm(acme)
 
 

@@ -40,7 +40,8 @@ def test_a_code_means_one_thing_wherever_it_is_used() -> None:
 
 
 def test_every_problem_has_a_code_of_its_own_in_its_package() -> None:
-    codes = [(kind.__module__, kind.code) for kind in _below(Problem)]
+    # A class that names no code is a case of the problem above it.
+    codes = [(kind.__module__, kind.code) for kind in _below(Problem) if "code" in vars(kind)]
 
     assert sorted(codes) == sorted(set(codes))
     assert InvalidInput in _below(Problem)
