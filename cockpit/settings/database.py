@@ -22,6 +22,9 @@ def _database(url: str) -> dict[str, Any]:
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or 5432),
         "CONN_MAX_AGE": 0,
+        # The pool asks whether a connection is still there before it lends it. Else each one that
+        # a restart of Postgres has cut answers a request with 500 first.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             # A backend keeps a cache entry for every table of every schema it has touched, so
             # connections are few and do not live for ever.
