@@ -15,10 +15,9 @@ from core.credits import alerts as thresholds
 from core.credits.models import Act, Book, Cycle, WalletKind
 from core.credits.selectors import book_of, book_wallet, figures_of, open_cycle_of
 from core.credits.services import allocating, books, undoing
-from core.hierarchy.acts import last_acts, may_undo
+from core.hierarchy.acts import last_acts, may_undo, refuse_archived_of
 from core.hierarchy.credit_tree import branch_rows, credit_tree, line_of
-from core.hierarchy.errors import IsArchived
-from core.hierarchy.node_wallets import wallet_for, wallet_to_move
+from core.hierarchy.node_wallets import refuse_archived, wallet_for, wallet_to_move
 from core.hierarchy.wallets import branch_credits, last_movements
 from core.kit.ids import uuid7
 from core.kit.problems import NotAllowed, NotFound, Problem
@@ -182,8 +181,7 @@ def amount(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResp
     fault = "" if form.is_valid() else str(next(iter(form.errors.values()))[0])
     if not fault:
         try:
-            if not found.is_active:
-                raise IsArchived(_("%s is archived.") % found.label)
+            refuse_archived(found)
             allocating.allocate_credits(
                 **known(request, found, form.cleaned_data["nonce"]),
                 amount=form.cleaned_data["amount"],
@@ -217,6 +215,7 @@ def undo(site: ProductSite, request: HttpRequest, act_id: UUID) -> HttpResponse:
     if act is None or not may_undo(site.product, scope_in(request, site), act):
         raise NotFound(_("There is no such act."))
     with problems_as_messages(request, done=_("Undone: the credits are back.")):
+        refuse_archived_of(site.product, act)
         undoing.undo_act(
             act=act, actor=actor_of(request), idempotency_key=f"undo:{act.pk}:{uuid7()}"
         )
