@@ -4,7 +4,7 @@ import pytest
 from django.db.models import Sum
 
 from core.audit.models import AuditEntry
-from core.credits import charging
+from core.credits import charging, statements_of_wallets
 from core.credits.invariants import broken_invariants
 from core.credits.models import (
     Balance,
@@ -170,6 +170,19 @@ def test_a_negative_rest_is_carried_into_the_next_cycle(member: Branch) -> None:
     assert moved(member, 1, "adjust") == moved(member, 2, "adjust") == 30
     assert figures(member.membership) == (70, 0, 0)
     assert broken_invariants() == []
+
+
+def test_a_statement_opens_with_what_was_short_before(member: Branch) -> None:
+    settle(hold(member.membership, 100), 130)
+    renew(member.book)
+
+    cycles = Cycle.objects.filter(book=member.book).order_by("number")
+    first, second = (statements_of_wallets.statement_of(member.membership, one) for one in cycles)
+
+    assert (first.opening, [line.amount for line in first.lines]) == (0, [100, 30])
+    assert (first.used, first.closing) == (130, 0)
+    assert (second.opening, [line.amount for line in second.lines]) == (-30, [100])
+    assert second.closing == 70
 
 
 def test_a_negative_rest_that_no_rule_covers_stays_an_overrun(branch: Branch) -> None:

@@ -108,7 +108,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
 def credits_page(site: ProductSite, request: HttpRequest) -> HttpResponse:
     scope = scope_in(request, site)
     past = cycle_named(site, request.GET.get("cycle", ""))
-    term = request.GET.get("q", "").strip()[:100]
+    # Postgres takes no NUL in text.
+    term = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     tree = credit_tree(
         site.product,
         scope,
