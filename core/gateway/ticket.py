@@ -47,6 +47,10 @@ class Ticket:
     steps: list[dict[str, Any]] = field(default_factory=list)
     # What it took out of its key's minute, where the key has rate limits.
     rate: Rate | None = None
+    # When something that lets the call in may end by itself, and whether what is said in it may
+    # no longer be kept although it could be when it began.
+    rights_end: datetime | None = None
+    keeps_no_content: bool = False
     _principal: Principal | None = None
     _snapshot: AccountSnapshot | None = None
     _llm: Llm | None = None

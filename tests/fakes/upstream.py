@@ -35,6 +35,7 @@ class FakeUpstream:
 
     words: list[str] = field(default_factory=lambda: list(WORDS))
     chunk_seconds: float = 0.0
+    image_seconds: float = 0.0
     seen: list[Seen] = field(default_factory=list)
     # How often a client left before its answer was complete.
     abandoned: int = 0
@@ -90,6 +91,7 @@ class FakeUpstream:
         if request.path.endswith("/embeddings"):
             await _send_json(writer, _embeddings(request.body))
         elif request.path.endswith("/images/generations"):
+            await asyncio.sleep(self.image_seconds)
             await _send_json(writer, {"created": 1, "data": [{"b64_json": "aGk="}]})
         elif (path := request.path.rpartition("/v1")[2]) in _OTHERS:
             await _send_other(path, writer)
