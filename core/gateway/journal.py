@@ -150,6 +150,7 @@ def _row(progress: Progress, problem: Problem | None, answer: SettleAnswer | Non
         steps=ticket.steps,
         guardrails=[verdict.as_record() for verdict in progress.verdicts],
         tried=list(ticket.tried),
+        passed_over=ticket.passed_over,
         credits=answer.credits if answer is not None else 0 if not ticket.may_hold else None,
     )
     if ticket.is_identified:
