@@ -3,6 +3,7 @@
 Served beside the web process: `granian --interface asgi cockpit.asgi_gateway:app`.
 """
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -17,7 +18,8 @@ from django.conf import settings  # noqa: E402
 
 from cockpit.gateway_directory import PostgresDirectory  # noqa: E402
 from cockpit.settings import env  # noqa: E402
-from core.credits.lane import LedgerLane, ledger_pool  # noqa: E402
+from core.credits.lane import LedgerLane  # noqa: E402
+from core.credits.wires import LedgerPool  # noqa: E402
 from core.gateway.app import build_app  # noqa: E402
 from core.gateway.gateway import Gateway  # noqa: E402
 from core.gateway.lanes import Lanes  # noqa: E402
@@ -42,11 +44,11 @@ async def open_gateway() -> AsyncIterator[Gateway]:
     """Yield the gateway on a ledger pool of its own."""
     size = env.number("COCKPIT_LEDGER_POOL", 8, low=1, high=200)
     upstream = Lanes()
-    async with ledger_pool(settings.DATABASE_URL, size=size) as pool:
+    async with LedgerPool(settings.DATABASE_URL, size=size) as pool:
 
         async def ping() -> bool:
-            async with pool.connection(timeout=1) as connection:
-                await connection.execute("SELECT 1")
+            async with asyncio.timeout(1):
+                await pool.ping()
             return True
 
         lane = LedgerLane(pool)

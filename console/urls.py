@@ -3,13 +3,11 @@
 from console.pages import (
     content,
     costs,
-    deployment_health,
     deployments,
     key,
     keys,
     logs,
     own_llms,
-    performance,
     playground,
     start,
 )
@@ -33,10 +31,8 @@ urlpatterns = [
     *logs.urls(),
     *content.urls(),
     *costs.urls(),
-    *performance.urls(),
     *playground.urls(),
     *start.urls(),
     *own_llms.urls(),
-    *deployment_health.urls(),
     *deployments.urls(),
 ]

@@ -17,13 +17,6 @@ from console.pages.deployment_forms import (
     vendor_choices,
 )
 from console.selectors import own_llms as selectors
-from console.selectors.deployment_health import (
-    HEALTH_HOURS,
-    DeploymentHealth,
-    State,
-    health_of,
-    state_of,
-)
 from console.services import own_llms as services
 from core.access.selectors import active_llm_ids
 from core.ui.middleware import actor_of
@@ -41,12 +34,7 @@ class PlaceRow:
 
     deployment: Deployment
     credential: Any
-    health: DeploymentHealth
-
-    @property
-    def state(self) -> State:
-        """The verdict on it."""
-        return state_of(self.deployment, self.health)
+    health: selectors.DeploymentHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +73,7 @@ def urls() -> list[URLPattern]:
             status=form.http_status,
             form=form,
             rows=llm_rows(list(selectors.own_llms())),
-            hours=HEALTH_HOURS,
+            hours=selectors.HEALTH_HOURS,
         )
 
     @page(permission=_MANAGE, methods=("GET", "POST"))
@@ -148,10 +136,10 @@ def crumbs(llm: OwnLlm | None = None) -> list[tuple[str, str]]:
 
 
 def llm_rows(llms: list[OwnLlm]) -> list[LlmRow]:
-    """Return own LLMs as pages show them; seven queries for any number of them."""
+    """Return own LLMs as pages show them; five queries for any number of them."""
     places = [place for llm in llms for place in llm.deployments.all()]
     credentials = selectors.credential_states(places)
-    health = health_of(places)
+    health = selectors.health_of(places)
     prices = selectors.effective_prices(llms)
     on = active_llm_ids("console")
     return [
@@ -159,7 +147,11 @@ def llm_rows(llms: list[OwnLlm]) -> list[LlmRow]:
             llm,
             prices.get(llm.pk),
             [
-                PlaceRow(place, credentials.get(place.pk), health[place.pk])
+                PlaceRow(
+                    place,
+                    credentials.get(place.pk),
+                    health.get(place.pk, selectors.DeploymentHealth()),
+                )
                 for place in llm.deployments.all()
             ],
             llm.pk in on,
@@ -184,9 +176,8 @@ def _show(
         price_form=price_form,
         floor=ceiling.floor_usd.normalize(),
         has_suggestion=row.price is None and bool(_suggested(llm)),
-        versions=list(llm.own_prices.all()),
         vendors=vendor_choices(ceiling.allows),
-        hours=HEALTH_HOURS,
+        hours=selectors.HEALTH_HOURS,
     )
 
 

@@ -50,22 +50,58 @@ def function_of(request: End | ReserveRequest) -> str:
     return _FUNCTIONS[type(request)]
 
 
-def to_json(ends: Sequence[End], calls: Sequence[ReserveRequest]) -> str:
+def to_bytes(ends: Sequence[End], calls: Sequence[ReserveRequest]) -> bytes:
     """Return a batch as the JSON text that `ledger_batch` takes."""
-    return messages.to_json({"ends": ends, "calls": calls})
+    return messages.to_bytes({"ends": ends, "calls": calls})
+
+
+def to_json(ends: Sequence[End], calls: Sequence[ReserveRequest]) -> str:
+    """Return the same as a string."""
+    return to_bytes(ends, calls).decode()
 
 
 def from_json(
-    text: str, ends: Sequence[End], calls: Sequence[ReserveRequest]
+    text: str | bytes, ends: Sequence[End], calls: Sequence[ReserveRequest]
 ) -> list[Answer | None]:
     """Return the answers to a batch: to its ends, then to its calls. None: to be made alone."""
     found = orjson.loads(text)
-    raw = [*found["ends"], *found["calls"]]
-    requests: list[End | ReserveRequest] = [*ends, *calls]
-    return [
-        None if one is None else read(request, one)
-        for request, one in zip(requests, raw, strict=True)
-    ]
+    answers: list[Answer | None] = [None] * len(ends)
+    for place, charged, charges in zip(
+        found.get("ended") or (),
+        found.get("charged") or (),
+        found.get("charges") or (),
+        strict=True,
+    ):
+        end = ends[place - 1]
+        answers[place - 1] = not isinstance(end, SettleRequest) or SettleAnswer(
+            outcome="settled",
+            credits=charged,
+            charges=messages.charges(charges),
+            event_id=end.request_id,
+        )
+    if not found.get("granted"):
+        return answers + [None] * len(calls)
+    answers += (_answer_to(call, found, place) for place, call in enumerate(calls))
+    return answers
+
+
+def _answer_to(call: ReserveRequest, found: dict[str, Any], place: int) -> ReserveAnswer | None:
+    refusal, amount = found["refusals"][place], found["granted"][place]
+    if refusal is not None:
+        return messages.read_reserve(refusal)
+    if amount is None:
+        return None
+    branch = found["branches"][place] - 1
+    return ReserveAnswer(
+        outcome="reserved",
+        amount=amount,
+        sources=messages.sources(found["sources"][place]),
+        wallet_id=messages.uuid_of(found["wallets"][branch]),
+        wallet_kind=found["kinds"][branch] or "",
+        asked=call.amount,
+        policy_version=found["policy_version"],
+        state="open",
+    )
 
 
 def read(request: End | ReserveRequest, found: dict[str, Any]) -> Answer:

@@ -1,7 +1,8 @@
 """The gateway's lane into the ledger: micro-batches, on a small pool of connections of its own.
 
 Each account has one writer, which flushes what has come in as soon as the flush before has
-returned: no timer, so nobody waits for company. A queue of one goes as a single call.
+returned: no timer, so nobody waits for company. Where many wait, two flushes take turns. A queue
+of one goes as a single call.
 
 The one named exception to `in_account()`: a `SET search_path` for each call would be a second
 round trip. So the functions are called by their full names, and they name their tables in full.
@@ -13,10 +14,6 @@ from functools import partial
 from typing import cast
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
-
 from core.credits import messages
 from core.credits.batching import DispatchRequest, ReleaseRequest
 from core.credits.messages import (
@@ -26,13 +23,8 @@ from core.credits.messages import (
     SettleAnswer,
     SettleRequest,
 )
-from core.credits.writer import AccountWriter, Caller, Pending
-
-# A ledger step takes a millisecond. One that waits this long for a lock had better fail loudly.
-_OPTIONS = "-c statement_timeout=10000 -c idle_in_transaction_session_timeout=10000"
-
-# A backend keeps a cache entry for every table of every schema that it has touched.
-_MAX_LIFETIME_SECONDS = 600
+from core.credits.wires import LedgerPool
+from core.credits.writer import AccountWriter, Pending
 
 # New calls of one account that may wait for a flush. A flush takes tens of them in milliseconds;
 # more than this means that Postgres is away, and then the callers had better wait themselves.
@@ -49,13 +41,14 @@ class LedgerLane:
 
     def __init__(
         self,
-        pool: AsyncConnectionPool[AsyncConnection[TupleRow]],
+        pool: LedgerPool,
         *,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        self._call = Caller(pool)
+        self._pool = pool
         self._most_waiting = most_waiting
         self._writers: dict[str, AccountWriter] = {}
+        self._is_quiet = asyncio.Event()
 
     async def reserve(self, schema: str, request: ReserveRequest) -> ReserveAnswer:
         """Hold credits. See `core.credits.charging.reserve`."""
@@ -81,19 +74,18 @@ class LedgerLane:
 
     async def heartbeat(self, schema: str, request: HeartbeatRequest) -> bool:
         """Keep a hold; False if it is gone. Too rare to be worth a batch."""
-        text = await self._call(schema, "ledger_heartbeat", messages.to_json(request))
+        text = await self._pool.call(schema, "ledger_heartbeat", messages.to_bytes(request))
         return messages.outcome_of(text) == "extended"
 
     async def drain(self, seconds: float) -> bool:
         """Wait until everything that came in is made; False if some of it is still under way."""
         until = time.monotonic() + seconds
-        while tasks := {task for writer in self._writers.values() for task in writer.tasks}:
-            left = until - time.monotonic()
-            if left <= 0:
+        while self._writers:
+            self._is_quiet.clear()
+            try:
+                await asyncio.wait_for(self._is_quiet.wait(), until - time.monotonic())
+            except TimeoutError:
                 return False
-            await asyncio.wait(tasks, timeout=left)
-            # Writers that end with these tasks leave the list in the loop's next round.
-            await asyncio.sleep(0)
         return True
 
     async def _end(self, schema: str, pending: Pending) -> object:
@@ -104,7 +96,7 @@ class LedgerLane:
         writer = self._writers.get(schema)
         if writer is None:
             writer = self._writers[schema] = AccountWriter(
-                partial(self._call, schema),
+                partial(self._pool.call, schema),
                 most_waiting=self._most_waiting,
                 when_idle=partial(self._forget, schema),
             )
@@ -114,6 +106,8 @@ class LedgerLane:
         # There may be thousands of accounts, most of them quiet.
         if self._writers.get(schema) is writer:
             del self._writers[schema]
+        if not self._writers:
+            self._is_quiet.set()
 
 
 class ThreadsLane:
@@ -145,18 +139,3 @@ class ThreadsLane:
         """Give a hold back; False if it had ended before."""
         step = self._lane.release(schema, request_id)
         return asyncio.run_coroutine_threadsafe(step, self._loop).result()
-
-
-def ledger_pool(conninfo: str, *, size: int) -> AsyncConnectionPool[AsyncConnection[TupleRow]]:
-    """Return a pool for a `LedgerLane`, still closed: `async with` it, or `open()` and `close()`.
-
-    Its connections commit each statement by itself: a step is one statement.
-    """
-    return AsyncConnectionPool(
-        conninfo,
-        kwargs={"autocommit": True, "options": _OPTIONS, "application_name": "cockpit-ledger"},
-        min_size=min(2, size),
-        max_size=size,
-        max_lifetime=_MAX_LIFETIME_SECONDS,
-        open=False,
-    )

@@ -4,9 +4,10 @@ Amounts are integers of micro-credits; costs are decimals in US dollars. The eng
 product: prices, factors and ids come in with each message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal
 from uuid import UUID
 
@@ -189,12 +190,17 @@ class SweepAnswer:
         return self.charged + self.freed + self.forgotten
 
 
-def to_json(request: object) -> str:
+def to_bytes(request: object) -> bytes:
     """Return a request, or several, as the JSON text that an SQL function takes."""
-    return orjson.dumps(request, default=_decimal_text).decode()
+    return orjson.dumps(request, default=_decimal_text)
 
 
-def reserve_answer(text: str) -> ReserveAnswer:
+def to_json(request: object) -> str:
+    """Return the same as a string."""
+    return to_bytes(request).decode()
+
+
+def reserve_answer(text: str | bytes) -> ReserveAnswer:
     """Read what `ledger_reserve` returned."""
     return read_reserve(orjson.loads(text))
 
@@ -204,21 +210,18 @@ def read_reserve(found: Mapping[str, Any]) -> ReserveAnswer:
     return ReserveAnswer(
         outcome=found["outcome"],
         amount=found.get("amount", 0),
-        sources=tuple(
-            Source(UUID(source["wallet"]), source["kind"], source["amount"])
-            for source in found.get("sources", ())
-        ),
-        wallet_id=_uuid(found.get("wallet_id")),
+        sources=sources(found.get("sources", ())),
+        wallet_id=_maybe_uuid(found.get("wallet_id")),
         wallet_kind=found.get("wallet_kind") or "",
         asked=found.get("asked", 0),
         free=found.get("free", 0),
         policy_version=found.get("policy_version"),
-        cap_subject=_uuid(found.get("cap_subject")),
+        cap_subject=_maybe_uuid(found.get("cap_subject")),
         state=found.get("state", ""),
     )
 
 
-def settle_answer(text: str) -> SettleAnswer:
+def settle_answer(text: str | bytes) -> SettleAnswer:
     """Read what `ledger_settle` returned."""
     return read_settle(orjson.loads(text))
 
@@ -228,14 +231,12 @@ def read_settle(found: Mapping[str, Any]) -> SettleAnswer:
     return SettleAnswer(
         outcome=found["outcome"],
         credits=found["credits"],
-        charges=tuple(
-            Charge(UUID(charge["wallet"]), charge["amount"]) for charge in found["charges"]
-        ),
-        event_id=_uuid(found.get("event_id")),
+        charges=charges(found["charges"]),
+        event_id=UUID(found["event_id"]) if found.get("event_id") else None,
     )
 
 
-def outcome_of(text: str) -> str:
+def outcome_of(text: str | bytes) -> str:
     """Read what one of the functions returned that answer with a word alone."""
     return str(orjson.loads(text)["outcome"])
 
@@ -245,8 +246,24 @@ def sweep_answer(text: str) -> SweepAnswer:
     return SweepAnswer(**orjson.loads(text))
 
 
-def _uuid(text: str | None) -> UUID | None:
-    return UUID(text) if text else None
+def sources(found: Iterable[Mapping[str, Any]]) -> tuple[Source, ...]:
+    """Read where a reservation lies."""
+    return tuple(Source(uuid_of(one["wallet"]), one["kind"], one["amount"]) for one in found)
+
+
+def charges(found: Iterable[Mapping[str, Any]]) -> tuple[Charge, ...]:
+    """Read who paid."""
+    return tuple(Charge(uuid_of(one["wallet"]), one["amount"]) for one in found)
+
+
+@lru_cache(maxsize=4096)
+def uuid_of(text: str) -> UUID:
+    """Read the id of a wallet; the same ones come all the time."""
+    return UUID(text)
+
+
+def _maybe_uuid(text: str | None) -> UUID | None:
+    return uuid_of(text) if text else None
 
 
 def _decimal_text(value: object) -> str:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import lru_cache
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 import orjson
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
-from psycopg import AsyncConnection, OperationalError, errors, sql
-from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg import OperationalError, errors
 
 from core.credits import batching, messages
 from core.credits.batching import Answer, End, ReleaseRequest
@@ -33,26 +32,15 @@ ALONE = Counter(
 
 # Locks are held for as long as a flush takes, and beyond this a call hardly gets cheaper.
 MOST_IN_FLUSH = 128
+# While Postgres works on one flush, Python digests the one before; so there are two where many
+# wait. Fewer steps than this are better off in one: each flush has a price of its own.
+MOST_FLUSHES = 2
+LEAST_IN_SECOND_FLUSH = 16
 # What nobody waits for any more is seen to all the same, also while Postgres restarts. After that
 # it is the sweep's.
 PAUSES_SECONDS = (0.1, 0.5, 2.0, 5.0, 10.0)
 
-Call = Callable[[str, str], Awaitable[str]]
-
-
-class Caller:
-    """Calls ledger functions by their full names."""
-
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[TupleRow]]) -> None:
-        self._pool = pool
-
-    async def __call__(self, schema: str, function: str, request: str) -> str:
-        """Return what a function answers, as text."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(_statement(schema, function), [request])
-            row = await cursor.fetchone()
-        assert row is not None
-        return str(row[0])
+Call = Callable[[str, bytes], asyncio.Future[bytes]]
 
 
 class Pending:
@@ -71,7 +59,7 @@ class Pending:
 
 
 class AccountWriter:
-    """What waits for one account, and the task that sends it while anything does.
+    """What waits for one account, and what has been sent for it.
 
     New calls are bounded: beyond `most_waiting` their callers wait to get in line. Ends always
     get in; each stands for a call that was let in before.
@@ -90,14 +78,11 @@ class AccountWriter:
         self._room = asyncio.Semaphore(most_waiting)
         self._when_idle = when_idle
         self._getting_in = 0
-        self._writer: asyncio.Task[None] | None = None
-        # Steps made alone beside the writer, which does not wait for them.
-        self._beside: set[asyncio.Task[None]] = set()
-
-    @property
-    def tasks(self) -> set[asyncio.Task[None]]:
-        """What is under way."""
-        return self._beside | ({self._writer} if self._writer else set())
+        self._is_called = False
+        self._flushes = 0
+        self._steps_in_flushes = 0
+        # Steps made alone beside the flushes, which do not wait for them.
+        self._beside: set[asyncio.Future[Any]] = set()
 
     async def put_call(self, pending: Pending) -> None:
         """Get in line with a new call, once there is room."""
@@ -123,77 +108,106 @@ class AccountWriter:
     def _put(self, queue: deque[Pending], pending: Pending) -> None:
         queue.append(pending)
         WAITING.inc()
-        if self._writer is None:
-            # It starts with the loop's next round, so that what comes in this one goes along.
-            self._writer = asyncio.create_task(self._write())
-            self._writer.add_done_callback(self._rest)
+        if not self._is_called:
+            # In the loop's next round, so that what comes in this one goes along.
+            self._is_called = True
+            asyncio.get_running_loop().call_soon(self._go_on)
 
-    # -- the writer --------------------------------------------------------------------------------
+    # -- flushes -----------------------------------------------------------------------------------
 
-    async def _write(self) -> None:
-        while flush := self._take():
-            FLUSHES.observe(len(flush))
-            if len(flush) == 1:
-                await self._make_alone(flush[0])
-            else:
-                await self._make_together(flush)
+    def _go_on(self) -> None:
+        self._is_called = False
+        self._send_what_waits()
+        self._rest_if_idle()
 
-    def _rest(self, task: asyncio.Task[None]) -> None:
-        self._writer = None
-        if not task.cancelled() and task.exception() is not None:
-            # A fault of ours. What waits goes on with a new writer.
-            log.error("ledger_writer_failed", exc_info=task.exception())
-        if self._ends or self._calls:
-            self._writer = asyncio.create_task(self._write())
-            self._writer.add_done_callback(self._rest)
-        else:
-            self._rest_for_good()
-
-    def _rest_for_good(self) -> None:
-        if not (self._writer or self._beside or self._getting_in):
+    def _rest_if_idle(self) -> None:
+        if self._is_idle():
             self._when_idle(self)
 
-    def _take(self) -> list[Pending]:
+    def _send_what_waits(self) -> None:
+        while size := self._size_of_next():
+            flush = self._take(size)
+            if flush:
+                self._send(flush)
+
+    def _is_idle(self) -> bool:
+        return not (
+            self._is_called
+            or self._flushes
+            or self._ends
+            or self._calls
+            or self._beside
+            or self._getting_in
+        )
+
+    def _size_of_next(self) -> int:
+        """How much the next flush carries: half of all there is, so that two take turns."""
+        waiting = len(self._ends) + len(self._calls)
+        if not self._flushes and waiting < 2 * LEAST_IN_SECOND_FLUSH:
+            return waiting
+        if self._flushes == MOST_FLUSHES or waiting < LEAST_IN_SECOND_FLUSH:
+            return 0
+        return min((waiting + self._steps_in_flushes + 1) // 2, waiting, MOST_IN_FLUSH)
+
+    def _take(self, size: int) -> list[Pending]:
         """Take what the next flush carries: ends first, no call twice, nobody who has left."""
         taken: dict[UUID, Pending] = {}
+        left = calls_left = 0
         for queue in (self._ends, self._calls):
             later = []
-            while queue and len(taken) < MOST_IN_FLUSH:
+            while queue and len(taken) < size:
                 pending = queue.popleft()
                 if pending.request.request_id in taken:
                     later.append(pending)
                     continue
-                self._leave_line(pending)
+                left += 1
+                calls_left += pending.is_call
                 if not (pending.is_call and pending.answer.done()):
                     taken[pending.request.request_id] = pending
             queue.extendleft(reversed(later))
+        WAITING.dec(left)
+        for _ in range(calls_left):
+            self._room.release()
         return list(taken.values())
 
-    def _leave_line(self, pending: Pending) -> None:
-        WAITING.dec()
-        if pending.is_call:
-            self._room.release()
-
-    async def _make_together(self, flush: list[Pending]) -> None:
-        requests = [pending.request for pending in flush]
-        ends = [one for one in requests if not isinstance(one, ReserveRequest)]
-        calls = [one for one in requests if isinstance(one, ReserveRequest)]
+    def _send(self, flush: list[Pending]) -> None:
+        FLUSHES.observe(len(flush))
+        self._flushes += 1
+        self._steps_in_flushes += len(flush)
         try:
-            text = await self._call("ledger_batch", batching.to_json(ends, calls))
-            answers = batching.from_json(text, ends, calls)
+            answer = self._call(*_message_of(flush))
+        except Exception as error:  # noqa: BLE001
+            answer = asyncio.get_running_loop().create_future()
+            answer.set_exception(error)
+        answer.add_done_callback(partial(self._have_answer, flush))
+
+    def _have_answer(self, flush: list[Pending], answer: asyncio.Future[bytes]) -> None:
+        self._flushes -= 1
+        self._steps_in_flushes -= len(flush)
+        # What waits goes first: then Postgres works while the answers are read.
+        self._send_what_waits()
+        self._digest(flush, answer)
+        self._rest_if_idle()
+
+    def _digest(self, flush: list[Pending], answer: asyncio.Future[bytes]) -> None:
+        try:
+            answers = _answers_in(answer.result(), flush)
         except Exception as error:  # noqa: BLE001
             self._fall_back(flush, error)
             return
-        for pending, answer in zip(flush, answers, strict=True):
-            if answer is None:
+        for pending, found in zip(flush, answers, strict=True):
+            if found is None:
                 ALONE.labels("rare").inc()
-                self._start_beside(self._make_alone(pending))
+                self._make_alone(pending)
             else:
-                self._hand_out(pending, answer)
+                self._hand_out(pending, found)
 
     def _fall_back(self, flush: list[Pending], error: Exception) -> None:
         """One bad step fails a whole batch; alone, it fails by itself."""
-        if isinstance(error, OperationalError) and not isinstance(error, errors.DeadlockDetected):
+        is_away = isinstance(error, OperationalError) and not isinstance(
+            error, errors.DeadlockDetected
+        )
+        if is_away or len(flush) == 1:
             # Postgres is away, or takes too long. One by one would only take longer: each caller
             # decides for itself whether to repeat.
             for pending in flush:
@@ -202,26 +216,27 @@ class AccountWriter:
         log.warning("ledger_batch_failed", steps=len(flush), error=type(error).__name__)
         for pending in flush:
             ALONE.labels("failed").inc()
-            self._start_beside(self._make_alone(pending))
+            self._make_alone(pending)
 
-    async def _make_alone(self, pending: Pending) -> None:
-        request = pending.request
+    def _make_alone(self, pending: Pending) -> None:
         try:
-            text = await self._call(batching.function_of(request), messages.to_json(request))
-            answer = batching.read(request, orjson.loads(text))
+            answer = self._call(*_message_of([pending]))
+        except Exception as error:  # noqa: BLE001
+            self._fail(pending, error)
+            return
+        self._beside.add(answer)
+        answer.add_done_callback(partial(self._have_answer_alone, pending))
+
+    def _have_answer_alone(self, pending: Pending, answer: asyncio.Future[bytes]) -> None:
+        self._beside.discard(answer)
+        try:
+            found = _answers_in(answer.result(), [pending])[0]
+            assert found is not None
         except Exception as error:  # noqa: BLE001
             self._fail(pending, error)
         else:
-            self._hand_out(pending, answer)
-
-    def _start_beside(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._beside.add(task)
-        task.add_done_callback(self._beside_done)
-
-    def _beside_done(self, task: asyncio.Task[None]) -> None:
-        self._beside.discard(task)
-        self._rest_for_good()
+            self._hand_out(pending, found)
+        self._rest_if_idle()
 
     # -- answers -----------------------------------------------------------------------------------
 
@@ -236,16 +251,25 @@ class AccountWriter:
             pending.answer.set_exception(error)
         # Nobody is there who would repeat it. The call may hold something, for all we know.
         elif isinstance(pending.request, ReserveRequest):
-            self._start_beside(self._see_to(ReleaseRequest(pending.request.request_id)))
+            self._see_to(ReleaseRequest(pending.request.request_id))
         else:
-            self._start_beside(self._see_to(pending.request))
+            self._see_to(pending.request)
 
     def _give_back(self, pending: Pending, answer: Answer) -> None:
         if isinstance(answer, ReserveAnswer) and answer.outcome == "reserved":
-            self._start_beside(self._see_to(ReleaseRequest(pending.request.request_id)))
+            self._see_to(ReleaseRequest(pending.request.request_id))
 
-    async def _see_to(self, request: End) -> None:
+    def _see_to(self, request: End) -> None:
         """End a call for somebody who has left."""
+        task = asyncio.create_task(self._repeat(request))
+        self._beside.add(task)
+        task.add_done_callback(self._have_seen_to)
+
+    def _have_seen_to(self, task: asyncio.Task[None]) -> None:
+        self._beside.discard(task)
+        self._rest_if_idle()
+
+    async def _repeat(self, request: End) -> None:
         for pause in (0.0, *PAUSES_SECONDS):
             await asyncio.sleep(pause)
             pending = Pending(request)
@@ -258,7 +282,23 @@ class AccountWriter:
                 return
 
 
-@lru_cache(maxsize=4096)
-def _statement(schema: str, function: str) -> bytes:
-    query = sql.SQL("SELECT {}.{}(%s::jsonb)::text")
-    return query.format(sql.Identifier(schema), sql.Identifier(function)).as_bytes(None)
+def _message_of(flush: list[Pending]) -> tuple[str, bytes]:
+    """Return the function for a flush, and what it takes."""
+    if len(flush) == 1:
+        request = flush[0].request
+        return batching.function_of(request), messages.to_bytes(request)
+    ends, calls = _apart(flush)
+    return "ledger_batch", batching.to_bytes(ends, calls)
+
+
+def _answers_in(text: bytes, flush: list[Pending]) -> list[Answer | None]:
+    """Read the answers to a flush, in its order. None: to be made alone."""
+    if len(flush) == 1:
+        return [batching.read(flush[0].request, orjson.loads(text))]
+    return batching.from_json(text, *_apart(flush))
+
+
+def _apart(flush: list[Pending]) -> tuple[list[End], list[ReserveRequest]]:
+    requests = [pending.request for pending in flush]
+    ends = [one for one in requests if not isinstance(one, ReserveRequest)]
+    return ends, [one for one in requests if isinstance(one, ReserveRequest)]

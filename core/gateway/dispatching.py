@@ -42,7 +42,6 @@ _PASSING = (UpstreamFailed, UpstreamLimited, UpstreamTimeout)
 
 Key = tuple[UUID, Deployment]
 ParamsOf = Callable[[Llm], Mapping[str, Any]]
-OnFailure = Callable[[Llm, Problem], None]
 
 
 @dataclass(slots=True)
@@ -96,11 +95,8 @@ class Dispatcher:
         *,
         seconds: float,
         on_try: Callable[[Llm], None],
-        on_failure: OnFailure = lambda *_: None,
     ) -> Reply:
-        """Return the answer of the first that can.
-
-        `on_try` hears who is asked, `on_failure` who could not answer and why.
+        """Return the answer of the first that can; `on_try` hears whom is asked.
 
         Raises:
             The problem of the last one asked.
@@ -121,7 +117,6 @@ class Dispatcher:
                 self._health.answered((account.id, llm.deployment))
                 return reply
             self._note(account, llm, last)
-            on_failure(llm, last)
         raise last
 
     async def stream(
@@ -132,7 +127,6 @@ class Dispatcher:
         *,
         seconds: float,
         on_try: Callable[[Llm], None],
-        on_failure: OnFailure = lambda *_: None,
     ) -> AsyncIterator[Piece]:
         """Yield the pieces of the first that sends one.
 
@@ -159,7 +153,6 @@ class Dispatcher:
                         yield piece
                     return
             self._note(account, llm, last)
-            on_failure(llm, last)
         raise last
 
     async def _tries(self, account: AccountRef, llms: Sequence[Llm]) -> AsyncIterator[Llm]:

@@ -85,8 +85,7 @@ def export(request: HttpRequest) -> HttpResponse:
         every_summary(
             state=request.GET.get("state", ""),
             product=request.GET.get("product", ""),
-            # Postgres takes no NUL in text.
-            search=request.GET.get("q", "").replace("\x00", ""),
+            search=request.GET.get("q", ""),
         )
     )
 

@@ -1,3 +1,25 @@
+-- Who pays for a charge that is no more than what is held: the first source first.
+CREATE OR REPLACE FUNCTION {schema}.ledger_charges(sources jsonb, charge bigint) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $ledger$
+    SELECT CASE
+        WHEN charge = 0 THEN '[]'
+        WHEN (sources->0->>'amount')::bigint >= charge THEN jsonb_build_array(
+            jsonb_build_object('wallet', sources->0->'wallet', 'amount', charge))
+        ELSE (
+            SELECT jsonb_agg(jsonb_build_object('wallet', p.wallet, 'amount', p.paid) ORDER BY p.nth)
+            FROM (
+                SELECT s.nth, s.source->'wallet' AS wallet,
+                    LEAST((s.source->>'amount')::bigint, charge - COALESCE(sum(
+                        (s.source->>'amount')::bigint) OVER (
+                            ORDER BY s.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
+                    )::bigint AS paid
+                FROM jsonb_array_elements(sources) WITH ORDINALITY AS s (source, nth)
+            ) p
+            WHERE p.paid > 0)
+    END
+$ledger$;
+
+
 -- Write the events of many calls that cost no more than they held, and the labels they bring. What
 -- only ends a hold or marks it is left out.
 CREATE OR REPLACE FUNCTION {schema}.ledger_record(
@@ -35,11 +57,15 @@ BEGIN
         tool text, llm text, kind text)
     WHERE NOT h.result ? 'op';
 
+    -- Most calls of a flush bring the same labels.
     INSERT INTO {schema}.credits_label (subject, text)
     SELECT DISTINCT ON (1) l.key::uuid, left(l.value, 254)
-    FROM unnest(results, held) AS h (result)
-    CROSS JOIN jsonb_each_text(h.context->'labels') AS l
-    WHERE NOT h.result ? 'op'
+    FROM (
+        SELECT DISTINCT h.context->'labels' AS labels
+        FROM unnest(results, held) AS h (result)
+        WHERE NOT h.result ? 'op'
+    ) h
+    CROSS JOIN jsonb_each_text(h.labels) AS l
     ORDER BY 1
     ON CONFLICT DO NOTHING;
 END

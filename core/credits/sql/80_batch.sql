@@ -1,8 +1,8 @@
 -- Many steps of one account in one transaction: `ends` (settle, release, dispatch) first, then
--- `calls` (reserve), admitted greedily in the order they came. Answers stand at the same places
--- and mean what the single functions' answers mean.
+-- `calls` (reserve), admitted greedily in the order they came. The answer is in lists, since most
+-- calls get the same one; `core.credits.batching` reads it.
 --
--- A null answer says: nothing was done about this one, take it alone. It is for what is rare and
+-- No answer says: nothing was done about this one, take it alone. It is for what is rare and
 -- needs more locks or more care: an end that was not found, comes late, costs more than was held
 -- or belongs to a cycle that is closing; a call that came before, or that runs into a wallet which
 -- nobody expected it to need. All that has one implementation, the single functions'.
@@ -16,9 +16,9 @@ DECLARE
     calls CONSTANT jsonb := request->'calls';
     end_count CONSTANT int := jsonb_array_length(ends);
     call_count CONSTANT int := jsonb_array_length(calls);
-    end_answers json[] := array_fill(NULL::json, ARRAY[end_count]);
-    call_answers json[] := array_fill(NULL::json, ARRAY[call_count]);
-    policy record;
+    refusals json[] := array_fill(NULL::json, ARRAY[call_count]);
+    policy_version bigint;
+    is_suspended boolean;
     cap record;
     moment timestamptz;
     open_cycles uuid[];
@@ -80,6 +80,7 @@ DECLARE
     counters jsonb[] := array_fill(NULL::jsonb, ARRAY[call_count]);
     admitted int := 0;
     call uuid;
+    last_call uuid;
     branch int;
     payer int;
     place int;
@@ -98,14 +99,11 @@ DECLARE
     changed int;
 BEGIN
     IF end_count > 0 THEN
-        IF (SELECT count(DISTINCT e->>'request_id') FROM jsonb_array_elements(ends) e) < end_count
-        THEN
-            RAISE EXCEPTION 'a call ends twice in one batch';
-        END IF;
         open_cycles := ARRAY(SELECT c.id FROM {schema}.credits_cycle c WHERE c.state = 'open');
         -- Lock the ends' reservations, and keep those that are as plain as nearly all are.
-        SELECT array_agg(h.result), array_agg(h.place), array_agg(h.charge), array_agg(h.r)
-        INTO results, end_places, charged, held
+        SELECT array_agg(h.result), array_agg(h.place), array_agg(h.charge), array_agg(h.r),
+            array_agg({schema}.ledger_charges((h.r).sources, h.charge))
+        INTO results, end_places, charged, held, charges
         FROM (
             SELECT e.result, e.place, r, CASE WHEN e.result ? 'op' THEN 0
                 ELSE ceil((e.result->>'cost_usd')::numeric * r.factor * 1000000)
@@ -122,48 +120,39 @@ BEGIN
 
     IF held IS NOT NULL THEN
         FOR n IN 1 .. cardinality(held) LOOP
+            last_call := call;
             call := (held[n]).request_id;
+            IF call = last_call THEN
+                RAISE EXCEPTION 'a call ends twice in one batch';
+            END IF;
             CASE COALESCE(results[n]->>'op', 'settle')
                 WHEN 'settle' THEN settled := settled || call;
                 WHEN 'release' THEN released := released || call;
                 WHEN 'dispatch' THEN dispatched := dispatched || call;
             END CASE;
         END LOOP;
-        -- What is held pays, the first source first; the rest of it is freed.
-        WITH parts AS (
-            SELECT u.ordinality AS place, s.nth, u.cycle_id, (s.source->>'wallet')::uuid AS wallet,
-                (s.source->>'amount')::bigint AS freed,
-                LEAST((s.source->>'amount')::bigint, GREATEST(0, u.charge - COALESCE(
-                    sum((s.source->>'amount')::bigint) OVER (
-                        PARTITION BY u.ordinality ORDER BY s.nth
-                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)))::bigint AS paid
-            FROM unnest(results, charged, held) WITH ORDINALITY AS u (result, charge)
-            CROSS JOIN jsonb_array_elements(u.sources) WITH ORDINALITY AS s (source, nth)
-            WHERE u.result->>'op' IS DISTINCT FROM 'dispatch'
-        )
-        SELECT by_wallet.*, by_end.* INTO freed_ids, freed_cycles, freed, paid, charges
+        SELECT COALESCE(array_agg(w.wallet), '{}'), COALESCE(array_agg(w.cycle_id), '{}'),
+            COALESCE(array_agg(w.freed), '{}'), COALESCE(array_agg(w.paid), '{}')
+        INTO freed_ids, freed_cycles, freed, paid
         FROM (
-            SELECT COALESCE(array_agg(w.wallet), '{}'), COALESCE(array_agg(w.cycle_id), '{}'),
-                COALESCE(array_agg(w.freed), '{}'), COALESCE(array_agg(w.paid), '{}')
-            FROM (
-                SELECT p.wallet, p.cycle_id, sum(p.freed)::bigint AS freed,
-                    sum(p.paid)::bigint AS paid
-                FROM parts p GROUP BY 1, 2
-            ) w
-        ) by_wallet, (
-            SELECT array_agg(e.charges ORDER BY e.place) FROM (
-                SELECT u.place, COALESCE(jsonb_agg(jsonb_build_object(
-                    'wallet', p.wallet, 'amount', p.paid) ORDER BY p.nth)
-                    FILTER (WHERE p.paid > 0), '[]') AS charges
-                FROM generate_subscripts(charged, 1) AS u (place)
-                LEFT JOIN parts p ON p.place = u.place
-                GROUP BY u.place
-            ) e
-        ) by_end;
+            SELECT (p.part->>'wallet')::uuid AS wallet, h.cycle_id,
+                sum(CASE WHEN p.is_freed THEN (p.part->>'amount')::bigint ELSE 0 END)::bigint
+                    AS freed,
+                sum(CASE WHEN p.is_freed THEN 0 ELSE (p.part->>'amount')::bigint END)::bigint
+                    AS paid
+            FROM unnest(results, charges, held) AS h (result, charges)
+            CROSS JOIN LATERAL (
+                SELECT s.part, true AS is_freed FROM jsonb_array_elements(h.sources) AS s (part)
+                UNION ALL
+                SELECT c.part, false FROM jsonb_array_elements(h.charges) AS c (part)
+            ) p
+            WHERE h.result->>'op' IS DISTINCT FROM 'dispatch'
+            GROUP BY 1, 2
+        ) w;
     END IF;
 
     IF call_count > 0 THEN
-        SELECT p.version, p.is_suspended INTO STRICT policy
+        SELECT p.version, p.is_suspended INTO STRICT policy_version, is_suspended
         FROM {schema}.tenancy_policystate p WHERE p.id = 1;
         request_ids := ARRAY(
             SELECT (c.call->>'request_id')::uuid
@@ -257,7 +246,7 @@ BEGIN
         SELECT FROM {schema}.credits_cycle c
         WHERE c.id = ANY (wallet_cycles || cycles) AND c.state <> 'open')
     THEN
-        RETURN json_build_object('ends', end_answers, 'calls', call_answers);
+        RETURN '{}';
     END IF;
     FOR n IN 1 .. cardinality(freed_ids) LOOP
         spot := array_position(wallets, freed_ids[n]);
@@ -316,13 +305,10 @@ BEGIN
     FOR n IN 1 .. call_count LOOP
         branch := branches[n];
         CONTINUE WHEN branch IS NULL;
-        IF policy.is_suspended THEN
-            call_answers[n] := json_build_object(
-                'outcome', 'suspended', 'policy_version', policy.version);
-            CONTINUE;
-        ELSIF versions[n] < policy.version THEN
-            call_answers[n] := json_build_object(
-                'outcome', 'stale', 'policy_version', policy.version);
+        IF is_suspended OR versions[n] < policy_version THEN
+            refusals[n] := json_build_object(
+                'outcome', CASE WHEN is_suspended THEN 'suspended' ELSE 'stale' END,
+                'policy_version', policy_version);
             CONTINUE;
         END IF;
 
@@ -361,10 +347,10 @@ BEGIN
         amount := LEAST(taken, room);
         IF amount < asked[n] AND (minimums[n] IS NULL OR amount < GREATEST(minimums[n], 1)) THEN
             IF room < taken THEN
-                call_answers[n] := json_build_object('outcome', 'capped', 'asked', asked[n],
+                refusals[n] := json_build_object('outcome', 'capped', 'asked', asked[n],
                     'free', GREATEST(room, 0), 'cap_subject', strictest);
             ELSE
-                call_answers[n] := json_build_object('outcome', 'insufficient',
+                refusals[n] := json_build_object('outcome', 'insufficient',
                     'asked', asked[n], 'free', free_in_all,
                     'wallet_id', COALESCE(named[branch], acting[branch]),
                     'wallet_kind', named_kinds[branch]);
@@ -394,10 +380,6 @@ BEGIN
             counters[n] := counters[n] || jsonb_build_object(
                 'cap', cap_ids[place], 'starts_at', cap_starts[place]);
         END LOOP;
-        call_answers[n] := json_build_object('outcome', 'reserved', 'amount', amount,
-            'sources', lies_in, 'wallet_id', COALESCE(named[branch], acting[branch]),
-            'wallet_kind', named_kinds[branch], 'asked', asked[n], 'state', 'open',
-            'policy_version', policy.version);
     END LOOP;
 
     IF admitted > 0 THEN
@@ -432,17 +414,10 @@ BEGIN
     END IF;
 
     IF held IS NOT NULL THEN
-        FOR n IN 1 .. cardinality(held) LOOP
-            end_answers[end_places[n]] := CASE COALESCE(results[n]->>'op', 'settle')
-                WHEN 'settle' THEN json_build_object('outcome', 'settled',
-                    'credits', charged[n], 'charges', charges[n],
-                    'event_id', (held[n]).request_id)
-                WHEN 'release' THEN json_build_object('outcome', 'released')
-                ELSE json_build_object('outcome', 'dispatched')
-            END;
-        END LOOP;
-        PERFORM {schema}.ledger_record(results, charged, charges, held, moment);
-        DELETE FROM {schema}.credits_reservation r WHERE r.request_id = ANY (settled);
+        IF settled <> '{}' THEN
+            PERFORM {schema}.ledger_record(results, charged, charges, held, moment);
+            DELETE FROM {schema}.credits_reservation r WHERE r.request_id = ANY (settled);
+        END IF;
         IF released <> '{}' THEN
             UPDATE {schema}.credits_reservation r
             SET state = 'released', expires_at = moment + interval '7 days'
@@ -453,7 +428,6 @@ BEGIN
             SET dispatched_at = COALESCE(r.dispatched_at, moment)
             WHERE r.request_id = ANY (dispatched);
         END IF;
-
     END IF;
 
     UPDATE {schema}.credits_balance b SET
@@ -470,6 +444,12 @@ BEGIN
         WHERE k.cap_id = u.id AND k.window_start = u.starts_at
             AND (u.held <> 0 OR u.counted <> 0);
     END IF;
-    RETURN json_build_object('ends', end_answers, 'calls', call_answers);
+    RETURN json_build_object(
+        'ended', end_places, 'charged', charged, 'charges', charges,
+        'granted', granted, 'sources', sources, 'branches', branches, 'refusals', refusals,
+        'wallets', ARRAY(
+            SELECT COALESCE(b.named, b.acting) FROM unnest(named, acting)
+                WITH ORDINALITY AS b (named, acting, nth) ORDER BY b.nth),
+        'kinds', named_kinds, 'policy_version', policy_version);
 END
 $ledger$;

@@ -1,6 +1,5 @@
 """Sharing: who has one thing, through what, until when; and what a change would do."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -17,7 +16,6 @@ from core.access.granting import set_grants
 from core.access.permissions import may
 from core.access.resources import Resource, resource_types
 from core.access.rules.grants import Grant
-from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
 from core.access.scopes import Scope, scope_of
 from core.access.words import reason_in_words
@@ -264,34 +262,20 @@ class _Desk:
             made.append(Option(act, labels[act], is_now, gains, losses))
         return made
 
-    def apply(
-        self,
-        row: PolicyRow,
-        grant: Grant | None,
-        reason: str,
-        *,
-        seen: Mapping[PathNode, Grant | None] | None = None,
-    ) -> None:
-        """Save what a node says, and keep what it said before for a click on Revert.
-
-        Raises:
-            ChangedMeanwhile: it does not say any more what was `seen`.
-        """
+    def apply(self, row: PolicyRow, grant: Grant | None, reason: str) -> None:
+        """Save what a node says, and keep what it said before for a click on Revert."""
         check_grant_within(self.access, row, self._scope, self.resource, grant)
         before = set_grants(
             product=self._site.slug,
             resource=self.resource,
             grants={row.node: grant},
-            seen=seen,
             actor=actor_of(self._request),
             reason=reason,
         )
         if not before:
             messages.info(self._request, _("Nothing to change."))
             return
-        left = _packed(self.resource, row, grant)
-        kept = {**_packed(self.resource, row, before[row.node]), "left": left}
-        self._request.session[_UNDO] = kept
+        self._request.session[_UNDO] = _packed(self.resource, row, before[row.node])
         done = _("%s is changed. It counts from the next call on.") % row.node.label
         messages.success(self._request, done)
 
@@ -317,8 +301,7 @@ class _Desk:
             return
         kept = self._request.session.pop(_UNDO)
         row = row_named(self._site.product, self._scope, kept["kind"], UUID(kept["node"]))
-        seen = {row.node: _unpacked(kept["left"])} if "left" in kept else None
-        self.apply(row, _unpacked(kept), _("Reverted"), seen=seen)
+        self.apply(row, _unpacked(kept), _("Reverted"))
 
     def _rows(self) -> Any:
         return grants_for(self._site.product, self._scope).filter(

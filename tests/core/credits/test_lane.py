@@ -12,9 +12,10 @@ import psycopg
 import pytest
 
 from core.credits.invariants import broken_invariants
-from core.credits.lane import LedgerLane, ThreadsLane, ledger_pool
+from core.credits.lane import LedgerLane, ThreadsLane
 from core.credits.messages import HeartbeatRequest, ReserveRequest, SettleRequest
 from core.credits.models import Reservation, UsageEvent, Wallet
+from core.credits.wires import LedgerPool
 from core.credits.writer import FLUSHES
 from core.kit.ids import uuid7
 from tenants.models import Account
@@ -39,7 +40,7 @@ def with_lane(scenario: Callable[[LedgerLane], Awaitable[T]]) -> T:
     """Run a scenario on a lane with four connections."""
 
     async def run() -> T:
-        async with ledger_pool(os.environ["DATABASE_URL"], size=4) as pool:
+        async with LedgerPool(os.environ["DATABASE_URL"], size=4) as pool:
             return await scenario(LedgerLane(pool))
 
     return asyncio.run(run())
@@ -148,17 +149,33 @@ def settlement(request: ReserveRequest, charge: int = 10) -> SettleRequest:
 
 def test_what_comes_in_together_goes_in_one_flush(member: Branch, in_acme: Account) -> None:
     schema = in_acme.schema_name
-    requests = [reserve_request(member.membership, 2) for _ in range(40)]
+    requests = [reserve_request(member.membership, 3) for _ in range(30)]
 
     async def scenario(lane: LedgerLane) -> list[str]:
         before = _flushes()
         held = await asyncio.gather(*(lane.reserve(schema, one) for one in requests))
-        ends = await asyncio.gather(*(lane.settle(schema, settlement(one, 2)) for one in requests))
+        ends = await asyncio.gather(*(lane.settle(schema, settlement(one, 3)) for one in requests))
         assert _flushes() - before == 2
         return [*(one.outcome for one in held), *(one.outcome for one in ends)]
 
-    assert with_lane(scenario) == ["reserved"] * 40 + ["settled"] * 40
-    assert figures(member.membership) == (100, 80, 0)
+    assert with_lane(scenario) == ["reserved"] * 30 + ["settled"] * 30
+    assert figures(member.membership) == (100, 90, 0)
+    assert broken_invariants() == []
+
+
+def test_where_many_wait_two_flushes_take_turns(member: Branch, in_acme: Account) -> None:
+    schema = in_acme.schema_name
+    requests = [reserve_request(member.membership, 1) for _ in range(64)]
+
+    async def scenario(lane: LedgerLane) -> float:
+        before = _flushes()
+        held = await asyncio.gather(*(lane.reserve(schema, one) for one in requests))
+        assert [one.outcome for one in held] == ["reserved"] * 64
+        await asyncio.gather(*(lane.settle(schema, settlement(one, 1)) for one in requests))
+        return _flushes() - before
+
+    assert with_lane(scenario) == 4
+    assert figures(member.membership) == (100, 64, 0)
     assert broken_invariants() == []
 
 
@@ -222,7 +239,7 @@ def test_more_than_may_wait_wait_to_get_in(member: Branch, in_acme: Account) -> 
     requests = [reserve_request(member.membership, 2) for _ in range(40)]
 
     async def run() -> list[str]:
-        async with ledger_pool(os.environ["DATABASE_URL"], size=4) as pool:
+        async with LedgerPool(os.environ["DATABASE_URL"], size=4) as pool:
             lane = LedgerLane(pool, most_waiting=3)
             steps = (lane.reserve(in_acme.schema_name, one) for one in requests)
             return [answer.outcome for answer in await asyncio.gather(*steps)]

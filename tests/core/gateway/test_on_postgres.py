@@ -11,7 +11,8 @@ from django.conf import settings as django_settings
 
 from cockpit.gateway_directory import PostgresDirectory
 from console.services.keys import revoke_key
-from core.credits.lane import LedgerLane, ledger_pool
+from core.credits.lane import LedgerLane
+from core.credits.wires import LedgerPool
 from core.gateway.app import build_app
 from core.gateway.demo.provider import DemoProvider
 from core.gateway.gateway import Gateway
@@ -73,7 +74,7 @@ class Real:
 
 @asynccontextmanager
 async def opened(stage: Stage, *, redis_url: str) -> AsyncIterator[Real]:
-    async with ledger_pool(django_settings.DATABASE_URL, size=4) as pool:
+    async with LedgerPool(django_settings.DATABASE_URL, size=4) as pool:
 
         async def ping() -> bool:
             return True
@@ -276,10 +277,9 @@ async def test_key_of_nobody_and_of_a_foreign_account_are_unknown(
     assert not upstream.seen
 
 
-async def _until_listening(real: Real, *, is_listening: bool = True) -> None:
-    async with asyncio.timeout(10):
-        # It has no event to wait for.
-        while real.gateway._watch.is_listening is not is_listening:  # noqa: ASYNC110
+async def _until_listening(real: Real) -> None:
+    async with asyncio.timeout(5):
+        while not real.gateway._watch.is_listening:  # noqa: ASYNC110  it has no event
             await asyncio.sleep(0.02)
 
 

@@ -7,19 +7,32 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.api.v1.own_llms import shapes
-from console.api.v1.own_llms.base import ACT, CHANGE, READ, TAG, OwnLlmsViewSet, listing
 from console.models import OwnLlm
+from console.product import PRODUCT
 from console.selectors import own_llms as selectors
 from console.services import own_llms as services
-from core.api.documents import ETAG, Operation, documented
+from core.api.documents import (
+    ETAG,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    Operation,
+    documented,
+    page_example,
+    page_output,
+)
+from core.api.pagination import page_of
 from core.api.serializers import ListQuery
+from core.api.viewsets import CockpitViewSet
 
-_ONE: dict[str, Any] = {"output": shapes.OwnLlmOutput, "example": shapes.EXAMPLE, "tag": TAG}
+_TAG = "Own LLMs"
+_ONE: dict[str, Any] = {"output": shapes.OwnLlmOutput, "example": shapes.EXAMPLE, "tag": _TAG}
 
 
-class OwnLlmViewSet(OwnLlmsViewSet):
+class OwnLlmViewSet(CockpitViewSet):
     """The account's own LLMs."""
 
+    product = PRODUCT
+    read_permission = write_permission = selectors.MANAGE
     output_class = shapes.OwnLlmOutput
     input_classes = {
         "create": shapes.OwnLlmInput,
@@ -27,17 +40,18 @@ class OwnLlmViewSet(OwnLlmsViewSet):
         "price": shapes.OwnPriceInput,
     }
     query_classes = {"list": ListQuery}
-    _prices: dict[UUID, selectors.EffectivePrice] | None = None
 
     @documented(
-        listing("listOwnLlms", "List own LLMs", "OwnLlmPage", shapes.OwnLlmOutput, shapes.EXAMPLE),
+        Operation(
+            "listOwnLlms", "List own LLMs", _TAG, page_example(shapes.EXAMPLE),
+            output=page_output("OwnLlmPage", shapes.OwnLlmOutput), query=ListQuery,
+        ),
         method="GET",
-    )
+    )  # fmt: skip
     def list(self, request: Request) -> Response:
         """Return the account's own LLMs."""
-        page = self.page(selectors.own_llms())
-        self._prices = selectors.effective_prices(page.items)
-        return self.many(page)
+        limit, cursor = self.query["limit"], self.query.get("cursor")
+        return self.many(page_of(selectors.own_llms(), limit=limit, cursor=cursor))
 
     @documented(
         Operation(
@@ -57,7 +71,8 @@ class OwnLlmViewSet(OwnLlmsViewSet):
 
     @documented(
         Operation(
-            "getOwnLlm", "Read an own LLM", **READ, **_ONE,
+            "getOwnLlm", "Read an own LLM", parameters=(ETAG, IF_NONE_MATCH), refusals=(404,),
+            **_ONE,
         ),
         method="GET",
     )  # fmt: skip
@@ -68,7 +83,7 @@ class OwnLlmViewSet(OwnLlmsViewSet):
     @documented(
         Operation(
             "changeOwnLlm", "Change an own LLM", body=shapes.OwnLlmChangeInput,
-            sent={"fallback": "gpt-5-mini"}, **CHANGE, **_ONE,
+            sent={"fallback": "gpt-5-mini"}, parameters=(ETAG, IF_MATCH), refusals=(404,), **_ONE,
         ),
         method="PATCH",
     )  # fmt: skip
@@ -82,7 +97,8 @@ class OwnLlmViewSet(OwnLlmsViewSet):
     @documented(
         Operation(
             "setOwnPrice", "Set the price of an own LLM", body=shapes.OwnPriceInput, status=201,
-            sent={"input_usd": "1.25", "output_usd": "10"}, **ACT, **_ONE,
+            sent={"input_usd": "1.25", "output_usd": "10"}, parameters=(ETAG,), refusals=(404,),
+            **_ONE,
         ),
         method="POST",
     )  # fmt: skip
@@ -98,7 +114,7 @@ class OwnLlmViewSet(OwnLlmsViewSet):
         return self.one(selectors.own_llm_named(own_llm_id), status=201)
 
     @documented(
-        Operation("archiveOwnLlm", "Archive an own LLM", TAG, None, status=204, refusals=(404,)),
+        Operation("archiveOwnLlm", "Archive an own LLM", _TAG, None, status=204, refusals=(404,)),
         method="DELETE",
     )
     def destroy(self, request: Request, own_llm_id: UUID) -> Response:
@@ -107,6 +123,5 @@ class OwnLlmViewSet(OwnLlmsViewSet):
         return Response(status=204)
 
     def shown(self, found: OwnLlm) -> dict[str, Any]:
-        known = self._prices
-        price = (selectors.effective_prices([found]) if known is None else known).get(found.pk)
+        price = selectors.effective_prices([found]).get(found.pk)
         return dict(shapes.OwnLlmOutput(found, context={"price": price}).data)
