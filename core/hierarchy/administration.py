@@ -47,7 +47,8 @@ def require_above(scope: Scope, node: Branch) -> None:
 def require_whole_seat(product: Product, scope: Scope, member: AbstractMember) -> None:
     """Pass if all that a member has in a product lies in a scope: every place and every role.
 
-    Who administers a part of it may take people out of that part, but not the seat as a whole.
+    An account admin has more than any branch. Who administers a part of it may take people out of
+    that part, but not the seat as a whole.
 
     Raises:
         NotAllowed: the member has a place or a role beyond the scope, or no place at all.
@@ -76,7 +77,8 @@ def has_whole_seat(product: Product, scope: Scope, member: AbstractMember) -> bo
         for team, organization in places
     )
     roles = RoleAssignment.objects.filter(
-        user=member.user, product=product.slug, node_id__isnull=False
+        Q(product=product.slug, node_id__isnull=False) | Q(role=Role.ACCOUNT_ADMIN),
+        user=member.user,
     )
     return bool(is_whole) and not roles.exclude(_appointments_in(product, scope)).exists()
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -37,8 +38,13 @@ OWN_CREDITS_USED = kinds.register(
 )
 
 
+@transaction.atomic
 def tell_of_used_credits(product: Product) -> int:
-    """Tell whom it concerns of every threshold that was passed since; return how many were."""
+    """Tell whom it concerns of every threshold that was passed since; return how many were.
+
+    That they were told, and the telling, are one transaction: who dies between tells nobody twice,
+    and forgets nobody.
+    """
     book = book_of(product.slug)
     crossings = new_crossings(book)
     if not crossings:

@@ -15,6 +15,7 @@ from core.api.viewsets import unknown_reference
 from core.credits.models import Cap
 from core.credits.services import capping
 from core.hierarchy import reach
+from core.hierarchy.models import AbstractMembership
 from core.hierarchy.node_wallets import wallet_to_move
 from core.kit.problems import NotAllowed, NotFound
 
@@ -52,8 +53,8 @@ class CapViewSet(CreditsViewSet):
     def create(self, request: Request) -> Response:
         """Let at most this much be spent below a node in each window; 0 stops all spending."""
         given = self.input
-        name = self._name_to_change(given["subject"])
-        if name is None:
+        node = self._node_to_change(given["subject"])
+        if node is None:
             raise unknown_reference("subject", "organization, team or membership")
         cap = capping.set_cap(
             book=self.book,
@@ -62,7 +63,8 @@ class CapViewSet(CreditsViewSet):
             amount=given["amount"],
             reason=given["reason"],
             actor=self.actor,
-            label=name,
+            label=str(node),
+            nodes=_place_of(node),
         )
         return self.one(cap, status=201)
 
@@ -75,10 +77,10 @@ class CapViewSet(CreditsViewSet):
         cap = self._caps().select_related("book").filter(pk=cap_id).first()
         if cap is None:
             raise NotFound("There is no such cap.")
-        name = self._name_to_change(cap.subject) or ""
-        if not name and not self.scope.everything:
+        node = self._node_to_change(cap.subject)
+        if node is None and not self.scope.everything:
             raise NotAllowed("It is set from above: only who administers that may remove it.")
-        capping.remove_cap(cap=cap, actor=self.actor, label=name)
+        capping.remove_cap(cap=cap, actor=self.actor, label=str(node or ""), nodes=_place_of(node))
         return Response(status=204)
 
     def _caps(self) -> QuerySet[Cap]:
@@ -97,12 +99,12 @@ class CapViewSet(CreditsViewSet):
             reach.places_within(self.product, self.scope),
         )
 
-    def _name_to_change(self, subject: UUID) -> str | None:
-        """Return the name of a node whose caps the caller sets: all, or those below their own."""
+    def _node_to_change(self, subject: UUID) -> Any:
+        """Return a node whose caps the caller sets, if it is one: all, or those below their own."""
         for nodes in self._nodes():
             node: Any = nodes.filter(pk=subject).first()
             if node is not None and (self.scope.everything or self._is_below(node.wallet_id)):
-                return str(node)
+                return node
         return None
 
     def _is_below(self, wallet_id: UUID) -> bool:
@@ -111,3 +113,13 @@ class CapViewSet(CreditsViewSet):
         except NotFound:
             return False
         return True
+
+
+def _place_of(node: Any) -> tuple[UUID, ...]:
+    """Return what an entry about a node's cap names: a membership's place, else the node."""
+    if node is None:
+        return ()
+    if isinstance(node, AbstractMembership):
+        place: Any = node
+        return (place.team_id or place.organization_id,)
+    return (node.pk,)

@@ -199,7 +199,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901, PLR0915  one shor
 
     @page(permission=manage, methods=("POST",))
     def withdraw(request: HttpRequest, member_id: UUID) -> HttpResponse:
-        member = named(request, member_id)
+        member = named_whole(request, member_id)
         done = _("The invitation of %s is withdrawn; its link does not work any more.") % member
         with problems_as_messages(request, done=done):
             revoke_invitation(invitation=_open_invitation(member), actor=actor_of(request))

@@ -181,6 +181,9 @@ def test_a_cap_from_above_stays(theos: Rest, content: Any, mias_wallet: Any, mia
     places: Any = product.membership._default_manager
     place = places.get(wallet=mias_wallet)
     assert theos.post("credits/caps", {**own, "subject": str(place.pk)}).status_code == 201
+    # It names the team, so who administers that reads it.
+    newest = theos.get("audit").json()["items"][0]
+    assert (newest["verb"], newest["actor"]["label"]) == ("credits.cap_set", "Theo Teamlead")
 
 
 def test_an_act_from_above_is_not_undone_below(theos: Rest, olgas: Rest, content: Any) -> None:

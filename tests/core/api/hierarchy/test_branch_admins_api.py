@@ -7,7 +7,8 @@ import pytest
 
 from core.hierarchy.product import Product
 from core.hierarchy.services import members, memberships, nodes
-from core.identity.models import User
+from core.identity.models import Invitation, User
+from core.identity.services import appoint_account_admin
 from core.tenancy.context import in_account
 from tenants.models import Account
 from tests.cast import TESTS
@@ -153,3 +154,20 @@ def test_their_own_branch_is_theirs(olgas: Rest, theos: Rest, marketing: Any, co
     assert theos.patch(f"teams/{content.pk}", {"name": "Stories"}).status_code == 200
     assert olgas.patch(f"organizations/{marketing.pk}", {"name": "Brand"}).status_code == 200
     assert theos.post(f"members/{seat.json()['id']}/archive").status_code == 200
+
+
+def test_who_is_to_administer_the_account_is_above_every_branch(
+    theos: Rest, acme: Account, product: Product, content: Any
+) -> None:
+    """Theo may know the address and give a seat, and has no say over the login by that."""
+    with in_account(acme):
+        appoint_account_admin(email="next@acme.example", actor=TESTS)
+    seat = theos.post("members", {"email": "next@acme.example", "team": str(content.pk)}).json()
+    page = f"/{product.slug}/member/{seat['id']}"
+
+    assert theos.client.post(f"{page}/withdraw/").status_code == 403
+    revoked = theos.post(f"invitations/{seat['invitation']['id']}/revoke")
+    assert refused(revoked) == (403, "not_allowed")
+    assert refused(theos.post(f"members/{seat['id']}/archive")) == (403, "not_allowed")
+    with in_account(acme):
+        assert Invitation.objects.filter(revoked_at=None, user__email="next@acme.example").exists()
