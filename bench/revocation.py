@@ -11,6 +11,7 @@ the change is committed until each process refuses; calls that it lets in after 
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,7 +25,16 @@ import httpx
 
 from bench import gateway as bench
 
-PORTS = (9873, 9874, 9875)
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+PORTS = tuple(_free_port() for _ in range(3))
+# Another bench may run beside this one.
+bench.UPSTREAM_PORT = _free_port()
 # Calls in flight on each process beside the one that waits to be refused.
 BESIDE = 2
 PATIENCE_SECONDS = 30.0
@@ -161,8 +171,8 @@ class Victim:
 
 async def main(rounds: int) -> None:
     """Measure and print."""
-    with bench._provider(), bench._servers():  # noqa: SLF001  one bench stands on the other
-        key = await asyncio.to_thread(bench._set_up)  # noqa: SLF001
+    with bench.provider(), bench.servers():
+        key = await asyncio.to_thread(bench.set_up)
         victim = await _alone(Victim)
         async with _gateways(), httpx.AsyncClient(timeout=60) as client:
             stop = asyncio.Event()

@@ -17,8 +17,9 @@ from copilot import binding as copilot
 from core.access.permissions import PRODUCTS
 from core.access.refusals import Refusal, RefusedCaller, keep_refusal
 from core.access.resources import open_things
+from core.access.rules.llms import NONE
 from core.access.rules.product import ProductAccess
-from core.access.selectors import access_of
+from core.access.selectors import active_llms
 from core.gateway.errors import AccountSuspended
 from core.gateway.ports import (
     AccountSnapshot,
@@ -45,7 +46,7 @@ from core.usage.models import CallLog
 from core.usage.policies import content_policies
 from tenants.credentials import Credential, credentials_of
 from tenants.models import Account, Llm as CatalogueLlm, PriceRow
-from tenants.selectors import offered_llms, terms_of, withheld_features
+from tenants.selectors import features_withheld, llms_on_offer, terms_of
 
 _KEY = re.compile(r"ck_([a-z0-9-]{1,40})_[A-Za-z0-9]{20,64}")
 _BINDINGS: dict[str, Callable[..., Principal]] = {
@@ -109,26 +110,28 @@ class PostgresDirectory:
         with in_account(account):
             # The version comes first: a change meanwhile makes the snapshot older, never newer.
             policy = PolicyState.objects.get(pk=1)
-            offered = {product: offered_llms(account.id, product) for product in PRODUCTS}
+            on = active_llms()
+            is_open = {product: open_things(product) for product in PRODUCTS}
+            content = content_policies()
+            guardrails = bound_guardrails()
             brought = own_llms.own_llms_of(account)
-            own_ids = {"console": tuple(llm.id for llm in brought)}
-            withheld = {product: withheld_features(account.id, product) for product in PRODUCTS}
+            own = {"console": frozenset(llm.id for llm in brought)}
+        with in_public():
+            offered = llms_on_offer(account.id)
+            withheld = features_withheld(account.id)
+            terms = terms_of(account.id)
             access = {
-                product: access_of(
+                product: ProductAccess(
                     product,
-                    offered=(
-                        *(llm.pk for llm in offered[product]),
-                        *own_ids.get(product, ()),
-                    ),
-                    withheld=withheld[product],
-                    open_things=open_things(product),
+                    offered=frozenset(llm.pk for llm in offered.get(product, ()))
+                    | own.get(product, NONE),
+                    on=on.get(product, NONE),
+                    withheld=withheld.get(product, frozenset()),
+                    open_things=is_open[product],
                 )
                 for product in PRODUCTS
             }
-            content = content_policies()
-            guardrails = {product: bound_guardrails(product) for product in PRODUCTS}
-        terms = terms_of(account.id)
-        llms = _llms_of(account, offered, access)
+            llms = _llms_of(account, offered, access)
         # One of the same name takes the place of the platform's.
         llms["console"] |= {llm.name: llm for llm in brought if llm.id in access["console"].on}
         return AccountSnapshot(
@@ -138,7 +141,7 @@ class PostgresDirectory:
             factor_version=terms.factor_version,
             policy_version=policy.version,
             llms=llms,
-            guardrails=guardrails,
+            guardrails={product: guardrails.get(product, ()) for product in PRODUCTS},
             access=access,
             content=content,
         )
@@ -165,12 +168,15 @@ class PostgresDirectory:
         with in_account(account):
             return keep_calls(logs)
 
-    def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID:
-        """Keep a refused call, and return the id by which an admin can look it up."""
+    def keep_refusal(
+        self, principal: Principal, refusal: Refusal, policy_version: int, refusal_id: UUID
+    ) -> None:
+        """Keep a refused call under the id by which an admin can look it up."""
         assert principal.user_id is not None
         assert principal.member_id is not None
         with in_account(principal.account):
-            return keep_refusal(
+            keep_refusal(
+                id=refusal_id,
                 caller=RefusedCaller(
                     product=principal.product,
                     user_id=principal.user_id,
@@ -213,8 +219,8 @@ def _llms_of(
 ) -> dict[str, dict[str, Llm]]:
     """Return, by product and name, what is both offered and switched on and can be answered."""
     on = {
-        product: [llm for llm in llms if llm.pk in access[product].on]
-        for product, llms in offered.items()
+        product: [llm for llm in offered.get(product, ()) if llm.pk in access[product].on]
+        for product in PRODUCTS
     }
     rows = {llm.pk: llm for llms in on.values() for llm in llms}
     credentials = credentials_of(llm.deployment for llm in rows.values() if _has_deployment(llm))

@@ -153,7 +153,7 @@ _CONSOLE_GROUP = (
             "list_alt",
             "/console/logs/",
             "console.view_logs",
-            "requests calls errors latency live tail",
+            "requests calls live tail",
             "r",
         ),
         Entry(
@@ -163,6 +163,13 @@ _CONSOLE_GROUP = (
             "console.view_logs",
             "spending money by key llm team day csv",
             "x",
+        ),
+        Entry(
+            "Performance",
+            "speed",
+            "/console/performance/",
+            "console.view_logs",
+            "latency errors percentiles p95 p99 slow reasons health",
         ),
         Entry(
             "Content",

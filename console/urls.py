@@ -3,11 +3,13 @@
 from console.pages import (
     content,
     costs,
+    deployment_health,
     deployments,
     key,
     keys,
     logs,
     own_llms,
+    performance,
     playground,
     start,
 )
@@ -31,8 +33,10 @@ urlpatterns = [
     *logs.urls(),
     *content.urls(),
     *costs.urls(),
+    *performance.urls(),
     *playground.urls(),
     *start.urls(),
     *own_llms.urls(),
+    *deployment_health.urls(),
     *deployments.urls(),
 ]

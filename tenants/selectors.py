@@ -175,11 +175,38 @@ def offered_llms(account_id: Any, product: str) -> list[Llm]:
         return [offer.llm for offer in offers]
 
 
+def llms_on_offer(account_id: Any) -> dict[str, list[Llm]]:
+    """Return what `offered_llms` does, by product, with the price in force; three queries."""
+    with in_public():
+        offers = (
+            LlmOffer.objects.filter(account_id=account_id, llm__retired_at__isnull=True)
+            .order_by("llm__vendor", "llm__name")
+            .values_list("product", "llm_id")
+        )
+        newest = PriceRow.objects.order_by("llm_id", "-version").distinct("llm_id")
+        rows = Llm.objects.select_related("deployment").prefetch_related(Prefetch("prices", newest))
+        by_id = rows.in_bulk({llm_id for _, llm_id in offers})
+    found: dict[str, list[Llm]] = {}
+    for product, llm_id in offers:
+        found.setdefault(product, []).append(by_id[llm_id])
+    return found
+
+
 def withheld_features(account_id: Any, product: str) -> frozenset[str]:
     """Return the features that the super admin does not let a product of an account have."""
     with in_public():
         rows = WithheldFeature.objects.filter(account_id=account_id, product=product)
         return frozenset(rows.values_list("feature", flat=True))
+
+
+def features_withheld(account_id: Any) -> dict[str, frozenset[str]]:
+    """Return what `withheld_features` does, by product; one query."""
+    with in_public():
+        rows = WithheldFeature.objects.filter(account_id=account_id)
+        found: dict[str, set[str]] = {}
+        for product, feature in rows.values_list("product", "feature"):
+            found.setdefault(product, set()).add(feature)
+    return {product: frozenset(keys) for product, keys in found.items()}
 
 
 def offered_ids(account: Account) -> dict[str, frozenset[UUID]]:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -139,6 +140,13 @@ class Deployment(models.Model):
     def __str__(self) -> str:
         vendor = vendor_named(self.vendor)
         return f"{vendor.title if vendor else self.vendor}: {self.upstream_model}"
+
+    @property
+    def where(self) -> str:
+        """Where it runs, beyond its vendor: the host that was typed in, or the region."""
+        if self.api_base:
+            return urlsplit(self.api_base).netloc
+        return str(self.options.get("region") or self.options.get("location") or "")
 
     @property
     def label(self) -> str:

@@ -1,4 +1,4 @@
-"""Costs: what was spent by key, LLM, team and day, and how calls went meanwhile."""
+"""Costs: what was spent by key, LLM, team and day."""
 
 import csv
 from collections.abc import Mapping
@@ -11,17 +11,18 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from console.pages.keys import user_of
+from console.pages.whose import shows_own, switch
 from console.product import PRODUCT
 from console.selectors.keys import owners_of
-from console.selectors.logs import VIEW, logs_of_user
+from console.selectors.logs import VIEW
 from core.access.scopes import EVERYTHING, Scope, scope_of
 from core.hierarchy.selectors import member_of_user
 from core.kit.money import format_credits
 from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
+from core.ui.product.usage import Rank
 from core.ui.templatetags.cockpit import count, usd
 from core.usage import selectors
-from core.usage.health import HealthDay, error_codes, health_by_day
 from core.usage.selectors import Dimension
 
 PERIODS = (7, 30, 90)
@@ -38,16 +39,6 @@ class Part:
     is_own: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """A row of a ranking."""
-
-    label: str
-    calls: int
-    credits: int
-    href: str
-
-
 def urls() -> list[URLPattern]:
     """Return the routes of the costs page."""
 
@@ -56,10 +47,6 @@ def urls() -> list[URLPattern]:
         part, days = _part(request), _days(request)
         since = selectors.first_moment(days)
         totals = selectors.totals(PRODUCT.slug, part.scope, since=since, **part.ids)
-        mine = logs_of_user(user_of(request))
-        if part.is_own:
-            mine = mine.filter(user_id=user_of(request).pk)
-        health = health_by_day(mine, days=days)
         return render_page(
             request,
             "console/costs.html",
@@ -67,7 +54,7 @@ def urls() -> list[URLPattern]:
             part=part,
             days=days,
             periods=[(each, f"?{_query(each, part)}", each == days) for each in PERIODS],
-            switch=_switch(request, part, days),
+            switch=switch(request, f"days={days}"),
             query=_query(days, part),
             totals=totals,
             cost_hint=_("%s at the providers") % usd(totals.cost_usd),
@@ -76,9 +63,7 @@ def urls() -> list[URLPattern]:
             each=totals.credits // totals.calls if totals.calls else None,
             chart=_by_day(part, days),
             rankings=_rankings(part, since),
-            errors_chart=_errors(health),
-            latency_chart=_latency(health),
-            codes=error_codes(mine, since=since),
+            performance_href=f"{reverse('console:performance')}?{_query(days, part)}",
         )
 
     @page(permission=VIEW)
@@ -97,9 +82,8 @@ def urls() -> list[URLPattern]:
 
 def _part(request: HttpRequest) -> Part:
     """One's own costs, or those of what one administers; the latter first, for who does."""
-    scope = scope_of(request.user, PRODUCT.slug)
-    if scope and request.GET.get("whose") != "mine":
-        return Part(scope, {}, is_own=False)
+    if not shows_own(request):
+        return Part(scope_of(request.user, PRODUCT.slug), {}, is_own=False)
     member = member_of_user(PRODUCT, user_of(request))
     # Who has no seat has no calls of their own.
     return Part(EVERYTHING, {"member_id": member.pk if member else _NOBODY}, is_own=True)
@@ -112,16 +96,6 @@ def _days(request: HttpRequest) -> int:
 
 def _query(days: int, part: Part) -> str:
     return f"days={days}{'&whose=mine' if part.is_own else ''}"
-
-
-def _switch(request: HttpRequest, part: Part, days: int) -> list[tuple[str, str, bool]]:
-    """Return the choice between one's own and what one administers, for who has both."""
-    if not scope_of(request.user, PRODUCT.slug):
-        return []
-    return [
-        (_("All"), f"?days={days}", not part.is_own),
-        (_("Mine"), f"?days={days}&whose=mine", part.is_own),
-    ]
 
 
 def _rankings(part: Part, since: Any) -> list[tuple[str, str, list[Rank]]]:
@@ -163,31 +137,6 @@ def _by_day(part: Part, days: int) -> Chart:
         series=[Series(_("Credits"), in_credits(row.credits for row in rows))],
         unit="credits",
         summary=_("Credits on each of the last %d days") % days,
-    )
-
-
-def _errors(health: list[HealthDay]) -> Chart:
-    return Chart(
-        labels=day_labels(day.day for day in health),
-        series=[
-            Series(_("Refused (4xx)"), [day.refused for day in health], tone="3"),
-            Series(_("Failed (5xx)"), [day.failed for day in health], tone="bad"),
-        ],
-        unit="calls",
-        summary=_("Calls refused and failed on each of the last %d days") % len(health),
-        is_stacked=True,
-    )
-
-
-def _latency(health: list[HealthDay]) -> Chart:
-    return Chart(
-        labels=day_labels(day.day for day in health),
-        series=[
-            Series(_("Median"), [day.median_ms for day in health], kind="line"),
-            Series(_("95th percentile"), [day.slow_ms for day in health], kind="line", tone="3"),
-        ],
-        unit="ms",
-        summary=_("How long calls took on each of the last %d days") % len(health),
     )
 
 

@@ -64,6 +64,15 @@ class OwnLlmDetailsForm(CockpitForm):
         help_text=_("Answers in its stead when no deployment does, at its own price."),
     )
 
+    def said_fields(self) -> list[Any]:
+        """Return the fields that say what the LLM is."""
+        return [self["title"], self["description"]]
+
+    def limit_fields(self) -> list[Any]:
+        """Return the fields that come in pairs: its limits, and what happens when it fails."""
+        names = ("context_window", "max_output_tokens", "retries", "fallback")
+        return [self[name] for name in names]
+
     def __init__(self, *args: Any, others: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["fallback"]
@@ -164,6 +173,15 @@ class DeploymentForm(CockpitForm):
             self.fields[name] = forms.IntegerField(
                 label=label, min_value=low, max_value=high, initial=first, help_text=help_text
             )
+
+    def place_fields(self) -> list[Any]:
+        """Return the fields that say where it runs, with the credential."""
+        numbers = {name for name, *_ in _NUMBERS}
+        return [self[name] for name in self.fields if name not in numbers]
+
+    def number_fields(self) -> list[Any]:
+        """Return the fields that say how often it is asked."""
+        return [self[name] for name, *_ in _NUMBERS]
 
     def place(self) -> dict[str, Any]:
         """Return where it runs and how often it is asked, as the services take it."""

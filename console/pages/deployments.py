@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 from console.models import CheckOutcome, Deployment
 from console.pages.deployment_forms import CredentialForm, DeploymentForm, vendor_choices
 from console.pages.own_llms import account_of, back_to, crumbs, llm_rows
+from console.pages.verdicts import what_to_do
 from console.selectors import own_llms as selectors
+from console.selectors.deployment_health import HEALTH_HOURS
 from console.services import deployment_tests, deployments as services
 from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
@@ -90,7 +92,10 @@ def urls() -> list[URLPattern]:  # noqa: C901  one short view a route
 
     @page(permission=_MANAGE, methods=("POST",))
     def test(request: HttpRequest, deployment_id: UUID) -> HttpResponse:
-        return _tested(request, selectors.deployment_named(deployment_id))
+        tested = _tested(request, selectors.deployment_named(deployment_id))
+        if request.POST.get("next") == "health":
+            return HttpResponseRedirect(reverse("console:deployment-health"))
+        return tested
 
     @page(permission=_MANAGE, methods=("POST",))
     def switch(request: HttpRequest, deployment_id: UUID) -> HttpResponse:
@@ -155,10 +160,11 @@ def _show(
         status=max(form.http_status, credential_form.http_status),
         row=shown,
         place=place,
+        what_to_do=what_to_do(row.test_outcome),
         vendor=form.vendor,
         form=form,
         credential_form=credential_form,
-        hours=selectors.HEALTH_HOURS,
+        hours=HEALTH_HOURS,
     )
 
 

@@ -17,6 +17,13 @@ from console.pages.deployment_forms import (
     vendor_choices,
 )
 from console.selectors import own_llms as selectors
+from console.selectors.deployment_health import (
+    HEALTH_HOURS,
+    DeploymentHealth,
+    State,
+    health_of,
+    state_of,
+)
 from console.services import own_llms as services
 from core.access.selectors import active_llm_ids
 from core.ui.middleware import actor_of
@@ -34,7 +41,12 @@ class PlaceRow:
 
     deployment: Deployment
     credential: Any
-    health: selectors.DeploymentHealth
+    health: DeploymentHealth
+
+    @property
+    def state(self) -> State:
+        """The verdict on it."""
+        return state_of(self.deployment, self.health)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ def urls() -> list[URLPattern]:
             status=form.http_status,
             form=form,
             rows=llm_rows(list(selectors.own_llms())),
-            hours=selectors.HEALTH_HOURS,
+            hours=HEALTH_HOURS,
         )
 
     @page(permission=_MANAGE, methods=("GET", "POST"))
@@ -136,10 +148,10 @@ def crumbs(llm: OwnLlm | None = None) -> list[tuple[str, str]]:
 
 
 def llm_rows(llms: list[OwnLlm]) -> list[LlmRow]:
-    """Return own LLMs as pages show them; five queries for any number of them."""
+    """Return own LLMs as pages show them; seven queries for any number of them."""
     places = [place for llm in llms for place in llm.deployments.all()]
     credentials = selectors.credential_states(places)
-    health = selectors.health_of(places)
+    health = health_of(places)
     prices = selectors.effective_prices(llms)
     on = active_llm_ids("console")
     return [
@@ -147,11 +159,7 @@ def llm_rows(llms: list[OwnLlm]) -> list[LlmRow]:
             llm,
             prices.get(llm.pk),
             [
-                PlaceRow(
-                    place,
-                    credentials.get(place.pk),
-                    health.get(place.pk, selectors.DeploymentHealth()),
-                )
+                PlaceRow(place, credentials.get(place.pk), health[place.pk])
                 for place in llm.deployments.all()
             ],
             llm.pk in on,
@@ -176,8 +184,9 @@ def _show(
         price_form=price_form,
         floor=ceiling.floor_usd.normalize(),
         has_suggestion=row.price is None and bool(_suggested(llm)),
+        versions=list(llm.own_prices.all()),
         vendors=vendor_choices(ceiling.allows),
-        hours=selectors.HEALTH_HOURS,
+        hours=HEALTH_HOURS,
     )
 
 

@@ -1,18 +1,15 @@
-"""Reads of the LLMs that an account brings along, and of how their deployments do."""
+"""Reads of the LLMs that an account brings along."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Avg, Count, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from console.models import Deployment, OwnLlm, OwnPrice
-from core.credits.models import UsageEvent
 from core.gateway.egress import EgressRule
-from core.kit.clock import now
 from core.kit.problems import NotFound
 from core.tenancy.context import in_account_schema
 from core.vault.models import SealedSecret
@@ -22,9 +19,6 @@ from tenants.vendors import vendor_named
 
 CREDENTIAL_TABLE, CREDENTIAL_COLUMN = "console_deployment", "credential"
 MANAGE = "console.manage_deployments"
-HEALTH_HOURS = 24
-# Too many of a few calls is no trend.
-FEWEST_FOR_TROUBLE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +28,6 @@ class EffectivePrice:
     row: Any
     version: str
     is_catalogue: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentHealth:
-    """How a deployment has done in the last day."""
-
-    calls: int = 0
-    failed: int = 0
-    average_ms: int | None = None
-
-    @property
-    def is_in_trouble(self) -> bool:
-        """Whether every fifth call fails."""
-        return self.calls >= FEWEST_FOR_TROUBLE and self.failed * 5 >= self.calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,28 +145,3 @@ def credential_states(rows: Sequence[Deployment]) -> dict[UUID, SealedSecret]:
         table=CREDENTIAL_TABLE, column=CREDENTIAL_COLUMN, row__in=[str(row.pk) for row in rows]
     ).only("row", "last_four", "sealed_by", "sealed_at")
     return {UUID(secret.row): secret for secret in sealed}
-
-
-def health_of(rows: Sequence[Deployment]) -> dict[UUID, DeploymentHealth]:
-    """Return how deployments have done in the last day, from what the ledger knows of calls."""
-    labels = {row.label: row.pk for row in rows}
-    since = now() - timedelta(hours=HEALTH_HOURS)
-    # A client that leaves, or a guardrail that blocks, is no fault of the deployment.
-    failed = Q(outcome__in=("error", "timeout"))
-    found = (
-        UsageEvent.objects.filter(
-            product="console", created_at__gte=since, deployment__in=list(labels)
-        )
-        .values("deployment")
-        .annotate(
-            calls=Count("id"),
-            failed=Count("id", filter=failed),
-            average=Avg("latency_ms", filter=~failed),
-        )
-    )
-    return {
-        labels[row["deployment"]]: DeploymentHealth(
-            row["calls"], row["failed"], None if row["average"] is None else int(row["average"])
-        )
-        for row in found
-    }

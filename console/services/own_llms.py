@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from console.errors import LlmNameTaken, OwnLlmArchived
 from console.models import Deployment, OwnLlm, OwnPrice
-from console.selectors.own_llms import floor_of
+from console.selectors.own_llms import CREDENTIAL_COLUMN, CREDENTIAL_TABLE, floor_of
 from core.access.services import switch_llm_off, switch_llm_on
 from core.audit import verbs
 from core.audit.services import Actor, record
@@ -16,6 +16,7 @@ from core.kit.clock import now
 from core.kit.problems import Conflict, InvalidInput
 from core.tenancy.context import Account
 from core.tenancy.policy import bump_policy
+from core.vault import services as vault
 from tenants.rules import is_price, llm_fault
 from tenants.selectors import offered_llms
 from tenants.services.llms import PRICE_FIELDS
@@ -120,7 +121,9 @@ def change_own_llm(*, llm: OwnLlm, actor: Actor, **changes: Any) -> OwnLlm:
 
 @transaction.atomic
 def archive_own_llm(*, llm: OwnLlm, actor: Actor, reason: str = "") -> OwnLlm:
-    """Take an LLM out of use with all its deployments; running calls end at their next chunk.
+    """Take an LLM out of use with all its deployments, and forget their credentials.
+
+    Running calls end at their next chunk.
 
     Raises:
         OwnLlmArchived: it is archived already.
@@ -128,9 +131,10 @@ def archive_own_llm(*, llm: OwnLlm, actor: Actor, reason: str = "") -> OwnLlm:
     llm = locked(llm)
     llm.archived_at = now()
     llm.save(update_fields=("archived_at",))
-    Deployment.objects.filter(llm=llm, archived_at=None).update(
-        archived_at=llm.archived_at, is_active=False
-    )
+    places = Deployment.objects.filter(llm=llm, archived_at=None)
+    for place in places:
+        vault.erase(table=CREDENTIAL_TABLE, row=place.pk, column=CREDENTIAL_COLUMN)
+    places.update(archived_at=llm.archived_at, is_active=False)
     record(actor=actor, verb=OWN_LLM_ARCHIVED, target=target_of(llm), reason=reason,
            product=PRODUCT)  # fmt: skip
     switch_llm_off(product=PRODUCT, llm_id=llm.pk, llm_name=llm.name, actor=actor)

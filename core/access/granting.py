@@ -11,11 +11,12 @@ from core.access.models import Grant
 from core.access.resources import Resource, resource_type, resources_of
 from core.access.rules import grants as rules
 from core.access.rules.paths import PathNode
+from core.access.services import changed
 from core.audit import verbs
 from core.audit.services import Actor, record
 from core.kit.clock import now
 from core.kit.problems import InvalidInput
-from core.tenancy.policy import bump_policy
+from core.tenancy.policy import bump_policy, hold_policy
 
 GRANT_SET = verbs.register(
     "grant.set", "{actor} set {after[thing]} for {target} to {after[state]}", icon="share"
@@ -34,18 +35,22 @@ def set_grants(
     product: str,
     resource: Resource,
     grants: Mapping[PathNode, rules.Grant | None],
+    seen: Mapping[PathNode, rules.Grant | None] | None = None,
     actor: Actor,
     reason: str = "",
 ) -> dict[PathNode, rules.Grant | None]:
     """Say who may use a thing, all or none, and return what the nodes that change said before.
 
-    None says nothing: the node has what is above it.
+    None says nothing: the node has what is above it. `seen` is what they said when the caller
+    looked, if that is to be compared.
 
     Raises:
+        ChangedMeanwhile: one of them says something else by now.
         InvalidInput: a grant ends in the past, or carries an LLM that the thing has not.
     """
     for grant in grants.values():
         _check(resource, grant)
+    hold_policy()
     rows = Grant.objects.select_for_update().filter(
         product=product,
         resource_type=resource.type,
@@ -56,6 +61,8 @@ def set_grants(
     before: dict[PathNode, rules.Grant | None] = {}
     for node, grant in grants.items():
         was = said.get(node.id)
+        if seen is not None and was != seen.get(node, was):
+            raise changed(node)
         if grant == was:
             continue
         before[node] = was
@@ -80,6 +87,9 @@ def end_grants() -> int:
 
     They have not counted since then; that the policy moves ends the streams that run by them.
     """
+    if not Grant.objects.filter(ends_at__lte=now()).exists():
+        return 0
+    hold_policy()
     ended = list(
         Grant.objects.select_for_update(skip_locked=True).filter(ends_at__lte=now()).order_by("pk")
     )
@@ -106,6 +116,7 @@ def end_grants() -> int:
 @transaction.atomic
 def forget_resource(*, product: str, type: str, id: UUID) -> None:  # noqa: A002  as they are called
     """Forget all grants of a thing that is gone for good."""
+    hold_policy()
     gone, _ = Grant.objects.filter(product=product, resource_type=type, resource_id=id).delete()
     if gone:
         bump_policy()

@@ -9,6 +9,7 @@ from core.access.rules.decisions import Decision
 from core.access.rules.keeping import decision_values, path_values
 from core.access.rules.paths import Path
 from core.kit.clock import now
+from core.kit.ids import uuid7
 
 # Long enough to ask about last month's trouble; the audit log keeps changes for longer.
 KEPT_DAYS = 30
@@ -38,12 +39,19 @@ class RefusedCaller:
     key_id: UUID | None = None
 
 
-def keep_refusal(*, caller: RefusedCaller, refusal: Refusal, policy_version: int) -> UUID:
+def keep_refusal(
+    *,
+    caller: RefusedCaller,
+    refusal: Refusal,
+    policy_version: int,
+    id: UUID | None = None,  # noqa: A002  as its column
+) -> UUID:
     """Keep a refused call in the current account, and return the id to ask about it by.
 
     It is no change, so it stands in no audit log and moves no policy.
     """
-    row = RefusedDecision.objects.create(
+    row = RefusedDecision(
+        id=id or uuid7(),
         product=caller.product,
         kind=refusal.kind,
         key=refusal.key[:64],
@@ -58,6 +66,8 @@ def keep_refusal(*, caller: RefusedCaller, refusal: Refusal, policy_version: int
         decision=decision_values(refusal.decision),
         policy_version=policy_version,
     )
+    # The gateway writes again when the answer of Postgres got lost.
+    RefusedDecision.objects.bulk_create([row], ignore_conflicts=True)
     return row.pk
 
 

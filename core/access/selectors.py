@@ -1,14 +1,14 @@
 """Reads of access."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from core.access.models import FeatureSwitch, Grant, LlmActivation, NodeLlmPolicy
+from core.access.models import LlmActivation
+from core.access.reading import read_said
 from core.access.resources import resource_type
 from core.access.rules import grants as rules
 from core.access.rules.decisions import Decision
-from core.access.rules.llms import LlmPolicy
+from core.access.rules.llms import Ids, LlmPolicy
 from core.access.rules.paths import Path
 from core.access.rules.product import ProductAccess, Thing
 from core.access.rules.switches import Switch
@@ -20,51 +20,31 @@ def active_llm_ids(product: str) -> frozenset[UUID]:
     return frozenset(LlmActivation.objects.filter(product=product).values_list("llm_id", flat=True))
 
 
-def llm_policies(product: str, nodes: Iterable[UUID] | None = None) -> dict[UUID, LlmPolicy]:
+def active_llms() -> dict[str, Ids]:
+    """Return the catalogue ids that are on in each product of the current account; one query."""
+    found: dict[str, set[UUID]] = {}
+    for product, llm_id in LlmActivation.objects.values_list("product", "llm_id"):
+        found.setdefault(product, set()).add(llm_id)
+    return {product: frozenset(ids) for product, ids in found.items()}
+
+
+def llm_policies(product: str, nodes: Iterable[UUID] | None = None) -> Mapping[UUID, LlmPolicy]:
     """Return what nodes of a product say about LLMs: all nodes, or these. One query."""
-    rows = NodeLlmPolicy.objects.filter(product=product)
-    if nodes is not None:
-        rows = rows.filter(node_id__in=set(nodes))
-    # Plain values: a large account has thousands of rows, and each move of its policy reads them.
-    values = rows.values_list("node_id", "only", "add", "block", "is_locked")
-    return {
-        node: LlmPolicy(
-            only=None if only is None else frozenset(only),
-            add=frozenset(add),
-            block=frozenset(block),
-            is_locked=is_locked,
-        )
-        for node, only, add, block, is_locked in values
-    }
+    return read_said(product, nodes, parts=("policies",)).policies
 
 
 def feature_switches(
     product: str, nodes: Iterable[UUID] | None = None
-) -> dict[str, dict[UUID, Switch]]:
+) -> Mapping[str, Mapping[UUID, Switch]]:
     """Return what nodes of a product say about features, by feature: all nodes, or these."""
-    rows = FeatureSwitch.objects.filter(product=product)
-    if nodes is not None:
-        rows = rows.filter(node_id__in=set(nodes))
-    switches: dict[str, dict[UUID, Switch]] = defaultdict(dict)
-    for row in rows:
-        switches[row.feature][row.node_id] = row.as_switch()
-    return switches
+    return read_said(product, nodes, parts=("switches",)).switches
 
 
 def grants_by_thing(
     product: str, nodes: Iterable[UUID] | None = None
-) -> dict[Thing, dict[UUID, rules.Grant]]:
+) -> Mapping[Thing, Mapping[UUID, rules.Grant]]:
     """Return what nodes of a product say about things that are granted: all nodes, or these."""
-    rows = Grant.objects.filter(product=product)
-    if nodes is not None:
-        rows = rows.filter(node_id__in=set(nodes))
-    grants: dict[Thing, dict[UUID, rules.Grant]] = defaultdict(dict)
-    values = rows.values_list(
-        "resource_type", "resource_id", "node_id", "is_denial", "ends_at", "carries_llm"
-    )
-    for kind, thing, node, is_denial, ends_at, carries_llm in values:
-        grants[kind, thing][node] = rules.Grant(is_denial, ends_at, carries_llm)
-    return dict(grants)
+    return read_said(product, nodes, parts=("grants",)).grants
 
 
 def access_of(
@@ -75,21 +55,17 @@ def access_of(
     open_things: Iterable[Thing] = (),
     nodes: Iterable[UUID] | None = None,
 ) -> ProductAccess:
-    """Return all that decides about access in a product, as far as these nodes go; four queries.
+    """Return all that decides about access in a product, as far as these nodes go; two queries.
 
     What the super admin offers and withholds lives in the public schema: the caller reads it.
     """
-    known = None if nodes is None else frozenset(nodes)
     return ProductAccess(
         product=product,
         offered=frozenset(offered),
         on=active_llm_ids(product),
-        policies=llm_policies(product, known),
-        switches=feature_switches(product, known),
         withheld=frozenset(withheld),
-        grants=grants_by_thing(product, known),
         open_things=frozenset(open_things),
-    )
+    ).where(read_said(product, nodes))
 
 
 def decision_now(access: ProductAccess, kind: str, key: str, path: Path) -> Decision | None:

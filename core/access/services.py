@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from core.access.errors import UnknownFeature
+from core.access.errors import ChangedMeanwhile, UnknownFeature
 from core.access.features import features_of
 from core.access.models import FeatureSwitch, LlmActivation, NodeLlmPolicy
 from core.access.rules.llms import LlmPolicy
@@ -16,7 +16,7 @@ from core.access.rules.paths import PathNode
 from core.access.rules.switches import Switch
 from core.audit import verbs
 from core.audit.services import Actor, record
-from core.tenancy.policy import bump_policy
+from core.tenancy.policy import bump_policy, hold_policy
 
 LLM_ON = verbs.register("llm.switched_on", "{actor} switched {target} on", icon="toggle_on")
 POLICY_SET = verbs.register(
@@ -73,10 +73,18 @@ def set_llm_policies(
     product: str,
     policies: Mapping[PathNode, LlmPolicy],
     names: Mapping[UUID, str],
+    seen: Mapping[PathNode, LlmPolicy] | None = None,
     actor: Actor,
     reason: str = "",
 ) -> dict[PathNode, LlmPolicy]:
-    """Say which LLMs some nodes may use, all or none, and return what those that change said."""
+    """Say which LLMs some nodes may use, all or none, and return what those that change said.
+
+    `seen` is what they said when the caller looked; None does not compare.
+
+    Raises:
+        ChangedMeanwhile: one of them says something else by now.
+    """
+    hold_policy()
     rows = NodeLlmPolicy.objects.select_for_update().filter(
         product=product, node_id__in=[node.id for node in policies]
     )
@@ -84,6 +92,8 @@ def set_llm_policies(
     before: dict[PathNode, LlmPolicy] = {}
     for node, policy in policies.items():
         was = said.get(node.id, LlmPolicy())
+        if seen is not None and was != seen.get(node, was):
+            raise changed(node)
         if policy == was:
             continue
         before[node] = was
@@ -128,18 +138,23 @@ def set_features(
     *,
     product: str,
     switches: Mapping[PathNode, Mapping[str, Switch | None]],
+    seen: Mapping[PathNode, Mapping[str, Switch | None]] | None = None,
     actor: Actor,
     reason: str = "",
 ) -> dict[PathNode, dict[str, Switch | None]]:
     """Turn features on or off for some nodes, all or none; return what those that change said.
 
+    `seen` is what they said when the caller looked; None does not compare.
+
     Raises:
+        ChangedMeanwhile: one of them says something else by now.
         UnknownFeature: the product has no feature of one of the keys.
     """
     known = {each.key: each for each in features_of(product)}
     asked = {key for said in switches.values() for key in said}
     if unknown := sorted(asked - known.keys()):
         raise UnknownFeature(f"{product.title()} has no feature {unknown[0]!r}.")
+    hold_policy()
     rows = FeatureSwitch.objects.select_for_update().filter(
         product=product, node_id__in=[node.id for node in switches], feature__in=asked
     )
@@ -148,6 +163,8 @@ def set_features(
     for node, said in switches.items():
         for key, switch in said.items():
             was = said_before.get((node.id, key))
+            if seen is not None and was != seen.get(node, {}).get(key, was):
+                raise changed(node)
             if switch == was:
                 continue
             before.setdefault(node, {})[key] = was
@@ -165,6 +182,13 @@ def set_features(
     if before:
         bump_policy()
     return before
+
+
+def changed(node: PathNode) -> ChangedMeanwhile:
+    """Return the problem of changing what somebody else has changed since one looked."""
+    return ChangedMeanwhile(
+        f"Somebody has changed {node.label or node.kind} since. Look at it again."
+    )
 
 
 def _keep_policy(product: str, node: PathNode, policy: LlmPolicy) -> None:

@@ -49,6 +49,18 @@ def boundary_after(moment: datetime, rhythm: Rhythm, time_zone: str) -> datetime
     raise AssertionError("The days go on for ever.")
 
 
+def end_of_cycle(begins: datetime, rhythm: Rhythm, time_zone: str) -> datetime | None:
+    """Return when a cycle ends that begins where another has ended; None if it never does.
+
+    That is a midnight, but one of another zone where the book has moved since. It counts as the
+    nearest midnight of the new zone: else the first cycle there could last for some hours, with a
+    whole grant of its own.
+    """
+    zone = ZoneInfo(time_zone)
+    nearest = first_moment((begins + timedelta(hours=12)).astimezone(zone).date(), zone)
+    return boundary_after(max(begins, nearest), rhythm, time_zone)
+
+
 def first_moment(day: date, zone: ZoneInfo) -> datetime:
     """Return when a local day begins, in UTC.
 

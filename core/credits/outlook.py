@@ -40,10 +40,10 @@ class BookOutlook:
     overflow: int
 
 
-def outlook_of(book: Book) -> BookOutlook:
-    """Return what to expect of a book in its open cycle."""
+def outlook_of(book: Book, figures: BookFigures | None = None) -> BookOutlook:
+    """Return what to expect of a book in its open cycle, by its `figures` if they are known."""
     cycle = open_cycle_of(book)
-    figures = figures_of(book, cycle)
+    figures = figures or figures_of(book, cycle)
     zone = ZoneInfo(book.time_zone)
     today = now().astimezone(zone).date()
     days = used_by_day(book, today=today)

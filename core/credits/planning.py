@@ -2,11 +2,19 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from uuid import UUID
 
-from core.credits import rules
 from core.credits.rules import Move
-from core.credits.split_rules import Spot, Standing, divided, moves_between, pinned_in
+from core.credits.split_rules import (
+    Spot,
+    Standing,
+    by_id,
+    divided,
+    flows_between,
+    moves_along,
+    pinned_in,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,40 +46,108 @@ class Change:
     @property
     def lacks(self) -> int:
         """How much it would have to give beyond what it has free."""
-        return max(0, min(-self.free_after, -self.gets))
+        return _lacks(self.free_before, self.gets)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
-    """The whole act: every wallet that it touches, the source first, and the moves it makes.
+    """The whole act: what every wallet that it touches has before and after, and what it moves.
 
     `total` is what the split divides, of which `pinned` is taken by pinned overrides.
     `least_total` is what the total must be at least so that no share falls below what is used or
-    held.
+    held. `before` and `after` are the rules of those whose rule the act decides, `flows` what each
+    wallet gets from its parent. Ten thousand share in a large split: what a page does not show is
+    not made.
     """
 
     source: UUID
     total: int
     pinned: int
-    changes: tuple[Change, ...]
-    moves: tuple[Move, ...]
     least_total: int
+    before: Mapping[UUID, Standing | None]
+    after: Mapping[UUID, Standing | None]
+    flows: Mapping[UUID, int]
+    spots: Mapping[UUID, Spot]
+    free: Mapping[UUID, int]
 
-    @property
+    @cached_property
+    def moves(self) -> tuple[Move, ...]:
+        """The moves, those that go up first."""
+        return moves_along(self.flows, spots=self.spots)
+
+    @cached_property
+    def wallets(self) -> tuple[UUID, ...]:
+        """Every wallet that it touches: the source first, then from the top down."""
+        levels: dict[int, list[UUID]] = {}
+        for wallet in {*self.after, *self._deltas} - {self.source}:
+            levels.setdefault(self.spots[wallet].depth, []).append(wallet)
+        below = [wallet for depth in sorted(levels) for wallet in sorted(levels[depth], key=by_id)]
+        return (self.source, *below)
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """What it does to each of its wallets."""
+        return tuple(map(self.change_of, self.wallets))
+
+    @cached_property
     def lacking(self) -> tuple[Change, ...]:
         """The wallets that would have to give more than they have free, the source first."""
-        return tuple(change for change in self.changes if change.lacks)
+        short = {pk for pk, delta in self._deltas.items() if _lacks(self.free[pk], delta)}
+        return tuple(self.change_of(pk) for pk in self.wallets if pk in short) if short else ()
 
-    @property
-    def sharers(self) -> tuple[Change, ...]:
-        """The wallets that take part in the split."""
-        return tuple(change for change in self.changes if change.after and change.after.split)
+    @cached_property
+    def sharers(self) -> int:
+        """How many wallets take part in the split."""
+        return sum(1 for rule in self.after.values() if rule and rule.split)
 
     @property
     def smallest_share(self) -> int:
         """What each of those without an override gets at least."""
-        return min((c.after.share for c in self.sharers if c.after and not c.after.is_override),
-                   default=0)  # fmt: skip
+        shares = (rule.share for rule in self.after.values() if rule and not rule.is_override)
+        return min(shares, default=0)
+
+    def first(self, count: int, *, about: UUID | None = None) -> list[Change]:
+        """Return a few of the changes, what matters most first.
+
+        Those that lack credits, the one that it is about, the source, who shares; then those that
+        credits only pass through.
+        """
+        lacking = [change.wallet for change in self.lacking]
+        named = [about] if about is not None else []
+        staying: list[UUID] = []
+        passing: list[UUID] = []
+        for wallet in self.wallets:
+            only_passes = wallet not in self.after and not self._deltas.get(wallet)
+            (passing if only_passes else staying).append(wallet)
+        order = dict.fromkeys((*lacking, *named, self.source, *staying, *passing))
+        return [self.change_of(wallet) for wallet in list(order)[:count]]
+
+    def change_of(self, wallet: UUID) -> Change:
+        """Return what it does to one of its wallets."""
+        spot, free, before = self.spots[wallet], self.free[wallet], self.before.get(wallet)
+        is_decided = wallet in self.after
+        return Change(
+            wallet,
+            spot.kind,
+            spot.depth,
+            before,
+            self.after[wallet] if is_decided else before,
+            free,
+            free + self._deltas.get(wallet, 0),
+            0 if is_decided else self.flows.get(wallet, 0),
+        )
+
+    @cached_property
+    def _deltas(self) -> dict[UUID, int]:
+        """By how much the free credits of each wallet change."""
+        deltas: dict[UUID, int] = {}
+        for wallet, flow in self.flows.items():
+            if flow:
+                parent = self.spots[wallet].parent
+                assert parent is not None, "Nothing flows into Unallocated."
+                deltas[wallet] = deltas.get(wallet, 0) + flow
+                deltas[parent] = deltas.get(parent, 0) - flow
+        return deltas
 
 
 def plan_of(
@@ -95,29 +171,21 @@ def plan_of(
     after: dict[UUID, Standing | None] = {**divided(split=split, total=total, standing=wished)}
     after.update(dict.fromkeys(leaving))
     seen = {
-        wallet: _as_seen(rule, from_source, free[wallet] if wallet in leaving else None)
+        wallet: rule and _as_seen(rule, from_source, free[wallet] if wallet in leaving else None)
         for wallet, rule in standing.items()
     }
-    moves = moves_between(seen, after, spots=spots, source=source)
-    deltas, through = rules.deltas_of(moves), _through(moves, spots)
-    touched = sorted(
-        {*after, *deltas} - {source}, key=lambda wallet: (spots[wallet].depth, wallet.int)
-    )
-    changes = tuple(
-        Change(
-            wallet,
-            spots[wallet].kind,
-            spots[wallet].depth,
-            standing.get(wallet),
-            after[wallet] if wallet in after else standing.get(wallet),
-            free[wallet],
-            free[wallet] + deltas.get(wallet, 0),
-            0 if wallet in after else through.get(wallet, 0),
-        )
-        for wallet in (source, *touched)
-    )
     pinned = pinned_in(wished)
-    return Plan(source, total, pinned, changes, moves, _least(seen, after, free, pinned))
+    return Plan(
+        source,
+        total,
+        pinned,
+        _least(seen, after, free, pinned),
+        standing,
+        after,
+        flows_between(seen, after, spots=spots, source=source),
+        spots,
+        free,
+    )
 
 
 def plan_of_one(
@@ -131,52 +199,30 @@ def plan_of_one(
     free: Mapping[UUID, int],
 ) -> Plan:
     """Plan a new amount of one wallet that its parent pays for; its split's others stay."""
-    now, parent = standing[wallet], spots[wallet].parent
-    assert parent is not None
-    delta = amount - now.amount
-    moves = rules.moves_of_allocation(wallet=wallet, source=parent, before=now.amount, after=amount)
-    after = replace(now, amount=amount, mode="fixed", pinned=False)
-    others = sorted(w for w, rule in standing.items() if rule.split == now.split and w != wallet)
-
-    def change(pk: UUID, to: Standing | None, gets: int) -> Change:
-        spot = spots[pk]
-        return Change(pk, spot.kind, spot.depth, standing.get(pk), to, free[pk], free[pk] + gets)
-
-    changes = (
-        *([change(source, standing.get(source), 0)] if source != parent else []),
-        change(parent, standing.get(parent), -delta),
-        change(wallet, after, delta),
-        *(change(other, standing[other], 0) for other in others),
-    )
-    return Plan(source, total, pinned_in(standing), changes, moves, 0)
+    now = standing[wallet]
+    sharing: dict[UUID, Standing | None] = {
+        pk: rule for pk, rule in standing.items() if rule.split == now.split
+    }
+    after = sharing | {wallet: replace(now, amount=amount, mode="fixed", pinned=False)}
+    flows = {wallet: amount - now.amount}
+    return Plan(source, total, pinned_in(sharing), 0, sharing, after, flows, spots, free)
 
 
-def _as_seen(
-    rule: Standing | None, from_source: Collection[UUID], free: int | None
-) -> Standing | None:
+def _lacks(free: int, gets: int) -> int:
+    return max(0, min(-free - gets, -gets))
+
+
+def _as_seen(rule: Standing, from_source: Collection[UUID], free: int | None) -> Standing:
     """Return a rule by what its credits owe to the source, and, leaving, by what is free of it."""
-    if rule is None:
-        return None
     is_ours = rule.split in from_source
     share = rule.share if is_ours else 0
-    if free is None and rule.is_pinned and is_ours:
+    if free is not None:
+        amount = min(rule.amount, max(free, 0))
+        return replace(rule, amount=amount, share=min(share, amount))
+    if is_ours and rule.is_pinned:
         # A renewal that ran short gave less than what is pinned: the rest is still owed.
         return replace(rule, amount=share, share=share)
-    if free is None:
-        return rule if share == rule.share else replace(rule, share=share)
-    amount = min(rule.amount, max(free, 0))
-    return replace(rule, amount=amount, share=min(share, amount))
-
-
-def _through(moves: Collection[Move], spots: Mapping[UUID, Spot]) -> dict[UUID, int]:
-    """Return what enters each wallet from above, less what leaves it there."""
-    found: dict[UUID, int] = {}
-    for move in moves:
-        if move.destination is not None and spots[move.destination].parent == move.source:
-            found[move.destination] = found.get(move.destination, 0) + move.amount
-        elif move.source is not None:
-            found[move.source] = found.get(move.source, 0) - move.amount
-    return found
+    return rule if share == rule.share else replace(rule, share=share)
 
 
 def _least(
@@ -185,10 +231,14 @@ def _least(
     free: Mapping[UUID, int],
     pinned: int,
 ) -> int:
-    sharing = [wallet for wallet, rule in after.items() if rule and not rule.is_override]
-    added = sum(1 for rule in after.values() if rule and rule.is_override and not rule.is_pinned)
-    highest = 0
-    for wallet in sharing:
-        rule = before.get(wallet)
-        highest = max(highest, (rule.amount if rule else 0) - max(free[wallet], 0))
-    return pinned + highest * (len(sharing) + added)
+    sharing = added = highest = 0
+    for wallet, rule in after.items():
+        if rule is None or rule.is_pinned:
+            continue
+        if rule.is_override:
+            added += 1
+            continue
+        sharing += 1
+        old, has = before.get(wallet), free[wallet]
+        highest = max(highest, (old.amount if old else 0) - max(0, has))
+    return pinned + highest * (sharing + added)

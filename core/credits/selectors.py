@@ -23,6 +23,7 @@ from core.credits.models import (
     Wallet,
     WalletKind,
 )
+from core.credits.sums import sums_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,25 +158,17 @@ def spendable(wallet_id: UUID) -> int:
 def figures_of(book: Book, cycle: Cycle | None = None) -> BookFigures:
     """Return where the credits of a cycle of a book are; of the open one, if none is named."""
     cycle = cycle or open_cycle_of(book)
-    rows = (
-        Balance.objects.filter(cycle=cycle)
-        .values("wallet__kind")
-        .annotate(
-            credits=Sum("credited"), use=Sum("used"), holds=Sum("reserved"), line=Sum("limit")
-        )
-    )
-    sums = {row["wallet__kind"]: row for row in rows}
-    overflow = sums.pop(WalletKind.OVERFLOW)
-    free = {kind: row["credits"] - row["use"] - row["holds"] for kind, row in sums.items()}
+    found = sums_of(cycle)
+    outside = found.unallocated.free + found.pool.free + found.overflow.free
     return BookFigures(
         granted=granted_in(cycle),
-        unallocated=free.pop(WalletKind.UNALLOCATED),
-        pool=free.pop(WalletKind.POOL),
-        nodes=sum(free.values()),
-        reserved=sum(row["holds"] for row in sums.values()) + overflow["holds"],
-        used=sum(row["use"] for row in sums.values()),
-        overflow_limit=overflow["line"],
-        overflow_used=overflow["use"],
+        unallocated=found.unallocated.free,
+        pool=found.pool.free,
+        nodes=found.everything.free - outside,
+        reserved=found.everything.reserved,
+        used=found.everything.used - found.overflow.used,
+        overflow_limit=found.overflow_limit,
+        overflow_used=found.overflow.used,
     )
 
 

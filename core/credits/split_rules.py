@@ -34,19 +34,9 @@ class Standing:
         """Whether all of it counts in its split's total."""
         return self.mode == FIXED and self.pinned
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as a rule change keeps it."""
-        return {
-            "amount": self.amount,
-            "mode": self.mode,
-            "pinned": self.pinned,
-            "share": self.share,
-            "split": str(self.split) if self.split else None,
-        }
-
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Standing":
-        """Read what `as_json` returned."""
+        """Read a rule as a rule change keeps it."""
         split = values["split"]
         return cls(**{**values, "split": UUID(split) if split else None})
 
@@ -91,15 +81,20 @@ def divided(
     shares = equal_shares(
         rest, [wallet for wallet, rule in standing.items() if not (rule and rule.is_pinned)]
     )
+    # Shares differ by one at most, so two rules stand for thousands that are alike.
+    alike: dict[int, Standing] = {}
     after = {}
     for wallet, rule in standing.items():
-        if rule is None or not rule.is_override:
-            share = shares[wallet]
-            after[wallet] = Standing(share, EQUAL_SHARE, share=share, split=split)
-        elif rule.is_pinned:
+        if rule is not None and rule.is_pinned:
             after[wallet] = replace(rule, share=rule.amount, split=split)
+            continue
+        share = shares[wallet]
+        if rule is not None and rule.is_override:
+            after[wallet] = replace(rule, share=share, split=split)
+        elif share in alike:
+            after[wallet] = alike[share]
         else:
-            after[wallet] = replace(rule, share=shares[wallet], split=split)
+            after[wallet] = alike[share] = Standing(share, EQUAL_SHARE, share=share, split=split)
     return after
 
 
@@ -110,7 +105,18 @@ def moves_between(
     spots: Mapping[UUID, Spot],
     source: UUID,
 ) -> tuple[Move, ...]:
-    """Return what changed rules move now.
+    """Return what changed rules move now, as `flows_between` says."""
+    return moves_along(flows_between(before, after, spots=spots, source=source), spots=spots)
+
+
+def flows_between(
+    before: Mapping[UUID, Standing | None],
+    after: Mapping[UUID, Standing | None],
+    *,
+    spots: Mapping[UUID, Spot],
+    source: UUID,
+) -> dict[UUID, int]:
+    """Return what flows into wallets from their parents now, as rules change; negative goes up.
 
     A change of `share` flows between the source and the wallet through all that stands between,
     and leaves these as they are; any other change flows between the wallet and its parent. The
@@ -121,14 +127,18 @@ def moves_between(
     others: dict[UUID, int] = {}
     for wallet in before.keys() | after.keys():
         old, new = before.get(wallet), after.get(wallet)
+        if old is new:
+            continue
         share = (new.share if new else 0) - (old.share if old else 0)
         amount = (new.amount if new else 0) - (old.amount if old else 0)
-        shares[wallet] = share
-        others[wallet] = amount - share
+        if share:
+            shares[wallet] = share
+        if amount != share:
+            others[wallet] = amount - share
     flows = _through(shares, spots=spots, source=source)
     for wallet, amount in others.items():
         flows[wallet] = flows.get(wallet, 0) + amount
-    return moves_along(flows, spots=spots)
+    return flows
 
 
 def moves_along(flows: Mapping[UUID, int], *, spots: Mapping[UUID, Spot]) -> tuple[Move, ...]:

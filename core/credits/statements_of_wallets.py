@@ -8,9 +8,6 @@ from django.db.models import Q
 
 from core.credits.models import Balance, Cycle, Transfer, TransferKind, Wallet
 
-# What a cycle begins with was there before it.
-_OPENING = (TransferKind.ROLLOVER, TransferKind.ADJUST)
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -50,7 +47,7 @@ def statement_of(wallet: Wallet, cycle: Cycle) -> WalletStatement:
         is_in = row.to_wallet_id == wallet.pk
         amount = row.amount if is_in else -row.amount
         running += amount
-        if is_in and row.kind in _OPENING and not lines:
+        if not lines and _is_carried_in(row, is_in=is_in):
             opening += amount
             continue
         other = row.from_wallet_id if is_in else row.to_wallet_id
@@ -61,3 +58,11 @@ def statement_of(wallet: Wallet, cycle: Cycle) -> WalletStatement:
     return WalletStatement(
         opening, tuple(lines), balance.used, balance.reserved, balance.credited - balance.used
     )
+
+
+def _is_carried_in(row: Transfer, *, is_in: bool) -> bool:
+    """Whether a cycle begins with it: what rolled over into it, or was short in the one before.
+
+    The same kinds the other way are how a cycle ends.
+    """
+    return row.kind == (TransferKind.ROLLOVER if is_in else TransferKind.ADJUST)

@@ -10,7 +10,7 @@ from core.credits.errors import CapReached, IdempotencyMismatch, InsufficientCre
 from core.credits.messages import ReserveAnswer, ReserveRequest
 from core.gateway import pricing
 from core.gateway.bounds import check_context, most_credits, output_limit, shrink
-from core.gateway.entitlement import llm_for, stand_ins_for
+from core.gateway.entitlement import llm_for, may_keep_content, rights_end, stand_ins_for
 from core.gateway.errors import (
     AccountSuspended,
     GuardrailBlocked,
@@ -105,7 +105,7 @@ class Admission:
         principal = await self._snapshots.principal(ticket.credential)
         snapshot = await self._open_snapshot(principal)
         ticket.meet(principal, snapshot)
-        llm = await self._entitle(snapshot, principal, ticket)
+        llm = self._entitle(snapshot, principal, ticket)
         if ticket.body.has_remote_images and not self._upstream.takes_image_addresses(llm):
             raise InvalidBody(
                 f"{llm.name} takes images as data URLs only, not by their address.",
@@ -115,6 +115,7 @@ class Admission:
         if ticket.body.has_remote_images:
             stand_ins = tuple(filter(self._upstream.takes_image_addresses, stand_ins))
         ticket.identify(principal, snapshot, llm, stand_ins)
+        ticket.rights_end = rights_end(principal)
 
     async def _take_rate(self, ticket: Ticket) -> None:
         """Count the call in its key's minute, once, before anything costs time or credits."""
@@ -140,15 +141,16 @@ class Admission:
         if principal.expires_at is None or principal.expires_at > now():
             principal = await self._snapshots.principal(ticket.credential)
         snapshot = await self._open_snapshot(principal)
-        await self._entitle(snapshot, principal, ticket)
+        self._entitle(snapshot, principal, ticket)
+        ticket.rights_end = rights_end(principal)
+        # What was said before it was switched off goes unkept as well: the log is one row.
+        ticket.keeps_no_content |= not may_keep_content(snapshot, principal)
 
-    async def _entitle(
-        self, snapshot: AccountSnapshot, principal: Principal, ticket: Ticket
-    ) -> Llm:
+    def _entitle(self, snapshot: AccountSnapshot, principal: Principal, ticket: Ticket) -> Llm:
         try:
             return llm_for(snapshot, principal, ticket.body)
         except Problem as problem:
-            await self._refusals.keep(problem, principal, snapshot.policy_version)
+            self._refusals.keep(problem, principal, snapshot.policy_version)
             raise
 
     async def _open_snapshot(self, principal: Principal) -> AccountSnapshot:

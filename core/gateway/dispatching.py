@@ -42,6 +42,7 @@ _PASSING = (UpstreamFailed, UpstreamLimited, UpstreamTimeout)
 
 Key = tuple[UUID, Deployment]
 ParamsOf = Callable[[Llm], Mapping[str, Any]]
+OnFailure = Callable[[Llm, Problem], None]
 
 
 @dataclass(slots=True)
@@ -95,8 +96,11 @@ class Dispatcher:
         *,
         seconds: float,
         on_try: Callable[[Llm], None],
+        on_failure: OnFailure = lambda *_: None,
     ) -> Reply:
-        """Return the answer of the first that can; `on_try` hears whom is asked.
+        """Return the answer of the first that can.
+
+        `on_try` hears who is asked, `on_failure` who could not answer and why.
 
         Raises:
             The problem of the last one asked.
@@ -117,6 +121,7 @@ class Dispatcher:
                 self._health.answered((account.id, llm.deployment))
                 return reply
             self._note(account, llm, last)
+            on_failure(llm, last)
         raise last
 
     async def stream(
@@ -127,6 +132,7 @@ class Dispatcher:
         *,
         seconds: float,
         on_try: Callable[[Llm], None],
+        on_failure: OnFailure = lambda *_: None,
     ) -> AsyncIterator[Piece]:
         """Yield the pieces of the first that sends one.
 
@@ -153,6 +159,7 @@ class Dispatcher:
                         yield piece
                     return
             self._note(account, llm, last)
+            on_failure(llm, last)
         raise last
 
     async def _tries(self, account: AccountRef, llms: Sequence[Llm]) -> AsyncIterator[Llm]:

@@ -1,8 +1,10 @@
 """Which LLMs a caller may use: exactly the names that `/v1/models` lists, on the paths they fit."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from core.access.errors import FeatureOff, NotGranted
+from core.access.features import CONTENT_LOGGING, IMAGE_GENERATION, PLAYGROUND
 from core.access.refusals import Refusal
 from core.access.rules.decisions import Decision
 from core.access.rules.product import ProductAccess
@@ -14,8 +16,8 @@ from core.gateway.refusals import with_refusal
 from core.hierarchy.sharing import CLIENT_APP
 from core.kit.clock import now
 from core.kit.problems import Problem
+from core.usage.policies import DEFAULT
 
-_IMAGES = "image_generation"
 _HELPER = "account admin"
 
 _PATHS = {
@@ -29,14 +31,20 @@ _PATHS = {
 }
 
 
+def access_of_caller(snapshot: AccountSnapshot, principal: Principal) -> ProductAccess:
+    """Return what decides about a caller: what is on for the account, and what their path says."""
+    access = snapshot.access.get(principal.product) or ProductAccess(principal.product)
+    return access.where(principal.said)
+
+
 def usable_llms(snapshot: AccountSnapshot, principal: Principal) -> list[Llm]:
     """Return what would be admitted, by name."""
     llms = snapshot.llms.get(principal.product, {})
-    access = _access(snapshot, principal)
+    access = access_of_caller(snapshot, principal)
     if not _may_act(access, principal):
         return []
     usable = access.llms(principal.path)
-    has_images = access.has(_IMAGES, principal.path)
+    has_images = access.has(IMAGE_GENERATION, principal.path)
     return [
         llm
         for _, llm in sorted(llms.items())
@@ -52,6 +60,7 @@ def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
 
     Raises:
         NotGranted: the client app that calls for the member is not shared with them.
+        FeatureOff: a page calls, and the playground is off for the caller.
         LlmNotFound: no LLM of the account has this name.
         LlmNotAllowed: a policy on the caller's path or the key itself keeps it away, or it is on
             for the account's other product only.
@@ -59,9 +68,9 @@ def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
         PriceUnknown: it has no price.
         InvalidBody: it is of another kind than the path.
     """
-    access = _access(snapshot, principal)
+    access = access_of_caller(snapshot, principal)
     if not _may_act(access, principal):
-        raise _not_shared(access, principal)
+        raise _may_not_act(access, principal)
     llm = snapshot.llms.get(principal.product, {}).get(body.model)
     if llm is None:
         raise _missing(snapshot, principal.product, body.model)
@@ -81,8 +90,8 @@ def llm_for(snapshot: AccountSnapshot, principal: Principal, body: Body) -> Llm:
         )
     if llm.kind != body.kind:
         raise InvalidBody(f"{llm.name} answers at {_PATHS[llm.kind]}, not here.", param="model")
-    if llm.kind == "image" and not access.has(_IMAGES, principal.path):
-        raise _images_off(access.why_feature(_IMAGES, principal.path))
+    if llm.kind == "image" and not access.has(IMAGE_GENERATION, principal.path):
+        raise _feature_off(access, IMAGE_GENERATION, "image generation", principal)
     return llm
 
 
@@ -100,15 +109,48 @@ def stand_ins_for(
     return tuple(each for each in found if each.name != llm.name)
 
 
-def _access(snapshot: AccountSnapshot, principal: Principal) -> ProductAccess:
-    return snapshot.access.get(principal.product) or ProductAccess(principal.product)
+def may_keep_content(snapshot: AccountSnapshot, principal: Principal) -> bool:
+    """Whether what a caller says may be kept: the account's policy says so, and their feature."""
+    kept = snapshot.content.get(principal.product, DEFAULT)
+    if not kept.has_content:
+        return False
+    return access_of_caller(snapshot, principal).has(CONTENT_LOGGING, principal.path)
+
+
+def rights_end(principal: Principal) -> datetime | None:
+    """Return when something that a caller's path has been granted, or denied, ends next."""
+    moment = now()
+    ends = (
+        grant.ends_at
+        for grants in principal.said.grants.values()
+        for grant in grants.values()
+        if grant.ends_at is not None and grant.ends_at > moment
+    )
+    return min(ends, default=None)
 
 
 def _may_act(access: ProductAccess, principal: Principal) -> bool:
-    """Whether the client app that calls, if any, may act for who it says; also when grants end."""
-    if principal.client_id is None:
-        return True
-    return access.may_use((CLIENT_APP, principal.client_id), principal.path, at=now())
+    """Whether what calls may act for who it says: a client app, also when grants end, or a page."""
+    if principal.client_id is not None:
+        return access.may_use((CLIENT_APP, principal.client_id), principal.path, at=now())
+    return not _is_page_without_playground(access, principal)
+
+
+def _is_page_without_playground(access: ProductAccess, principal: Principal) -> bool:
+    """Whether a page of the cockpit calls, and its product's playground is off for the caller.
+
+    Who has neither a key nor a client app shows a token that a page was lent.
+    """
+    if principal.key_id is not None or principal.client_id is not None:
+        return False
+    decision = access.why_feature(PLAYGROUND, principal.path)
+    return decision is not None and not decision.is_allowed
+
+
+def _may_not_act(access: ProductAccess, principal: Principal) -> Problem:
+    if principal.client_id is not None:
+        return _not_shared(access, principal)
+    return _feature_off(access, PLAYGROUND, "the playground", principal)
 
 
 def _not_shared(access: ProductAccess, principal: Principal) -> Problem:
@@ -136,19 +178,19 @@ def _kept_away(llm: Llm, decision: Decision) -> Problem:
     return with_refusal(problem, Refusal("llm", str(llm.id), llm.name, decision))
 
 
-def _images_off(decision: Decision | None) -> Problem:
-    what = "image generation"
+def _feature_off(access: ProductAccess, key: str, what: str, principal: Principal) -> Problem:
+    decision = access.why_feature(key, principal.path)
     if decision is None:
-        return FeatureOff(f"This product has no {what}.", feature=_IMAGES)
+        return FeatureOff(f"This product has no {what}.", feature=key)
     helper = who_can_help(decision)
     problem = FeatureOff(
-        f"{what.capitalize()} is off for you: {reason_in_words(decision, what)}. "
+        f"{what[0].upper()}{what[1:]} is off for you: {reason_in_words(decision, what)}. "
         f"{'A' if helper.startswith('s') else 'An'} {helper} can change that.",
-        feature=_IMAGES,
+        feature=key,
         who_can_help=[helper],
         **_explained(decision, what),
     )
-    return with_refusal(problem, Refusal("feature", _IMAGES, what, decision))
+    return with_refusal(problem, Refusal("feature", key, what, decision))
 
 
 def _explained(decision: Decision, what: str) -> dict[str, object]:

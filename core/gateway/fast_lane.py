@@ -18,6 +18,7 @@ from core.gateway import wire
 from core.gateway.connections import Pools
 from core.gateway.egress import check_address
 from core.gateway.endpoints import endpoint_of, is_openai_compatible
+from core.gateway.errors import UpstreamFailed
 from core.gateway.ports import Llm
 from core.gateway.upstream_errors import problem_of_upstream
 from core.gateway.wire import Piece, Reply
@@ -95,12 +96,17 @@ class FastLane:
             A problem of `errors`, before the first piece or between two.
         """
         params = {**params, "stream": True, "stream_options": {"include_usage": True}}
+        has_ended = False
         try:
             async with asyncio.timeout(seconds), self._sent(llm, params) as response:
                 async for line in _lines(response):
                     if line == _DONE:
                         return
-                    yield wire.piece_of_json(_chunk(line))
+                    piece = wire.piece_of_json(_chunk(line))
+                    has_ended = has_ended or any(each["finish_reason"] for each in piece.choices)
+                    yield piece
+            if not has_ended:
+                raise UpstreamFailed  # noqa: TRY301  it is one of the problems promised
         except Problem:
             raise
         except Exception as error:  # noqa: BLE001

@@ -27,6 +27,7 @@ from core.gateway.snapshots import Credential, Snapshots
 from core.gateway.threads import DatabaseThreads
 from core.gateway.ticket import Ticket
 from core.guardrails.engine import GuardrailPool
+from core.kit.clock import now
 from core.kit.problems import Problem
 from core.tenancy.context import AccountRef
 
@@ -35,6 +36,8 @@ log = structlog.get_logger(__name__)
 Ping = Callable[[], Awaitable[bool]]
 
 PING_SECONDS = 2.0
+# A grant that ends at a moment ends a running stream within this.
+ENDS_SECONDS = 0.25
 # After the drain: settlements only, each a few milliseconds.
 LAST_SECONDS = 5.0
 
@@ -59,9 +62,10 @@ class Gateway:
         self.snapshots = Snapshots(directory, self._threads)
         self._watch = PolicyWatch(self.snapshots, self._threads, redis_url=redis_url)
         self._rates = RateLimiter(redis_url=redis_url, processes=self.settings.processes)
+        self._refusals = Refusals(directory, self._threads)
         admission = Admission(
             snapshots=self.snapshots,
-            refusals=Refusals(directory, self._threads),
+            refusals=self._refusals,
             ledger=ledger,
             upstream=upstream,
             pool=self._pool,
@@ -94,7 +98,10 @@ class Gateway:
         """Begin to watch the policy and to renew holds, and to load what is slow to load."""
         self._watch.start()
         self._journal.start()
-        self._beside = [asyncio.create_task(self._beat()), asyncio.create_task(self._warm_up())]
+        self._beside = [
+            asyncio.create_task(work)
+            for work in (self._beat(), self._watch_ends(), self._warm_up())
+        ]
 
     async def stop(self) -> None:
         """Let calls end, stop those that do not, and wait until all of them are settled."""
@@ -105,6 +112,7 @@ class Gateway:
         await self._wait_for_calls(LAST_SECONDS)
         await self._settler.drain(LAST_SECONDS)
         await self._rates.close()
+        await self._refusals.drain()
         await self._journal.stop()
         await self._watch.stop()
         for task in self._beside:
@@ -192,6 +200,17 @@ class Gateway:
             await asyncio.sleep(self.settings.heartbeat_seconds)
             await self._settler.beat(list(self._calls))
 
+    async def _watch_ends(self) -> None:
+        """Look again at the calls whose grants end while they run: nothing else says so in time."""
+        while True:
+            await asyncio.sleep(ENDS_SECONDS)
+            moment = now()
+            for call in self._calls:
+                ends = call.ticket.rights_end
+                if ends is not None and ends <= moment:
+                    call.ticket.rights_end = None
+                    self._look_again_at(call)
+
     def _accounts_of_calls(self) -> set[AccountRef]:
         tickets = (call.ticket for call in self._calls)
         return {ticket.principal.account for ticket in tickets if ticket.is_identified}
@@ -200,9 +219,12 @@ class Gateway:
         """Look again at every running call of an account whose rights have moved."""
         for call in self._calls:
             if call.ticket.is_identified and call.schema == schema:
-                task = asyncio.ensure_future(self._recheck(call))
-                self._rechecks.add(task)
-                task.add_done_callback(self._rechecks.discard)
+                self._look_again_at(call)
+
+    def _look_again_at(self, call: Call) -> None:
+        task = asyncio.ensure_future(self._recheck(call))
+        self._rechecks.add(task)
+        task.add_done_callback(self._rechecks.discard)
 
     async def _recheck(self, call: Call) -> None:
         try:

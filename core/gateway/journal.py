@@ -13,11 +13,11 @@ from uuid import UUID
 
 import structlog
 
-from core.access.features import CONTENT_LOGGING
 from core.audit.redaction import storable, without_secrets
 from core.credits.messages import SettleAnswer
 from core.gateway import metrics
 from core.gateway.ending import Progress, outcome_of, status_of
+from core.gateway.entitlement import may_keep_content
 from core.gateway.ports import Directory
 from core.gateway.threads import DatabaseThreads
 from core.gateway.ticket import Ticket
@@ -120,12 +120,7 @@ class Journal:
 
 def keeps_content(ticket: Ticket) -> bool:
     """Whether what is said in a call may be kept: the policy says so, and the caller's feature."""
-    principal, snapshot = ticket.principal, ticket.snapshot
-    kept = snapshot.content.get(principal.product, DEFAULT)
-    if not kept.has_content:
-        return False
-    access = snapshot.access.get(principal.product)
-    return access is not None and access.has(CONTENT_LOGGING, principal.path)
+    return not ticket.keeps_no_content and may_keep_content(ticket.snapshot, ticket.principal)
 
 
 def _row(progress: Progress, problem: Problem | None, answer: SettleAnswer | None) -> CallLog:
@@ -155,6 +150,7 @@ def _row(progress: Progress, problem: Problem | None, answer: SettleAnswer | Non
         steps=ticket.steps,
         guardrails=[verdict.as_record() for verdict in progress.verdicts],
         tried=list(ticket.tried),
+        passed_over=ticket.passed_over,
         credits=answer.credits if answer is not None else 0 if not ticket.may_hold else None,
     )
     if ticket.is_identified:

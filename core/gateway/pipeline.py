@@ -168,6 +168,7 @@ class Call:
             self._params,
             seconds=self._services.settings.call_seconds,
             on_try=ticket.ask,
+            on_failure=ticket.pass_over,
         )
         progress.note_first_token()
         progress.upstream_model = reply.upstream_model
@@ -222,6 +223,7 @@ class Call:
             self._params,
             seconds=self._services.settings.call_seconds,
             on_try=ticket.ask,
+            on_failure=ticket.pass_over,
         )
         try:
             async for piece in pieces:

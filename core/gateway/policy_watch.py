@@ -1,6 +1,7 @@
 """Hears of policy changes: pushed by Valkey, asked of Postgres each second without it."""
 
 import asyncio
+import time
 
 import structlog
 from redis.asyncio import Redis
@@ -17,6 +18,9 @@ POLL_SECONDS = 1.0
 # With it, now and then all the same: a push can be lost while a connection breaks.
 BACKUP_POLL_SECONDS = 15.0
 RECONNECT_SECONDS = 2.0
+# A Valkey that hangs keeps its connections; one that answers no ping for so long counts as gone.
+SILENT_SECONDS = 2.0
+LISTEN_SECONDS = 0.5
 
 
 class PolicyWatch:
@@ -79,18 +83,22 @@ class PolicyWatch:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen_once(self) -> None:
-        client = Redis.from_url(self._redis_url, health_check_interval=10)
+        client = Redis.from_url(self._redis_url, socket_connect_timeout=SILENT_SECONDS, protocol=2)
         async with client, client.pubsub() as channel:
             await channel.subscribe(CHANNEL)
             # What was said before we listened is asked for once.
             await self.poll_once()
             self._is_listening = True
-            while True:
-                message = await channel.get_message(
-                    ignore_subscribe_messages=True, timeout=POLL_SECONDS
-                )
-                if message is not None:
+            heard = time.monotonic()
+            while time.monotonic() - heard < SILENT_SECONDS:
+                message = await channel.get_message(timeout=LISTEN_SECONDS)
+                if message is None:
+                    await channel.ping()
+                    continue
+                heard = time.monotonic()
+                if message["type"] == "message":
                     self._hear(message["data"])
+        raise TimeoutError("Valkey is silent.")
 
     def _hear(self, data: bytes) -> None:
         schema, _, version = data.decode(errors="replace").rpartition(":")

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from core.access.refusals import Refusal
 from core.access.rules.paths import Path
-from core.access.rules.product import ProductAccess
+from core.access.rules.product import NOTHING_SAID, ProductAccess, Said
 from core.credits.messages import (
     HeartbeatRequest,
     ReserveAnswer,
@@ -85,6 +85,9 @@ class Principal:
     label: str = ""
     # From `global` down to the member: whose policies count.
     path: Path = ()
+    # What those nodes say. It comes with the caller, so that a large account's policies are never
+    # read as a whole because one of them has moved.
+    said: Said = NOTHING_SAID
     cap_subjects: tuple[UUID, ...] = ()
     policy_version: int = 0
     expires_at: datetime | None = None
@@ -190,7 +193,7 @@ class AccountSnapshot:
     guardrails: Mapping[str, tuple[BoundGuardrail, ...]] = field(default_factory=dict)
     # What each product keeps of its calls, where it has decided on that.
     content: Mapping[str, Kept] = field(default_factory=dict)
-    # By product; one that is missing lets nobody use anything.
+    # By product, without what nodes say; one that is missing lets nobody use anything.
     access: Mapping[str, ProductAccess] = field(default_factory=dict)
 
 
@@ -223,7 +226,9 @@ class Directory(Protocol):
         self, account: AccountRef, logs: Sequence[tuple[CallLog, Mapping[str, Any] | None]]
     ) -> int: ...
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote: ...
-    def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID: ...
+    def keep_refusal(
+        self, principal: Principal, refusal: Refusal, policy_version: int, refusal_id: UUID
+    ) -> None: ...
     def deployment_to_test(self, account_id: UUID, deployment_id: UUID) -> Probe: ...
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from core.access.reading import read_said
 from core.gateway.limits import NO_LIMITS, KeyLimits
 from core.gateway.ports import Principal
 from core.hierarchy.product import Product
@@ -23,7 +24,10 @@ def principal_at(
     expires_at: datetime | None = None,
     limits: KeyLimits = NO_LIMITS,
 ) -> Principal:
-    """Return the principal that calls from a seat. Every cap on its path holds, the key's first."""
+    """Return the principal that calls from a seat, with what the nodes above it say; one query.
+
+    Every cap on its path holds, the key's first. The caller has read the policy version before.
+    """
     # A team that acts by itself has nobody behind it.
     person = seat if isinstance(seat, Seat) else None
     names = {**seat.names, **({key_id: key_name} if key_id is not None else {})}
@@ -41,6 +45,7 @@ def principal_at(
         label=seat.label,
         labels={str(subject): name for subject, name in names.items()},
         path=seat.nodes,
+        said=read_said(seat.product, (node.id for node in seat.nodes)),
         cap_subjects=(*((key_id,) if key_id is not None else ()), *seat.path),
         policy_version=policy_version,
         expires_at=expires_at,

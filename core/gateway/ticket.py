@@ -19,6 +19,7 @@ from core.guardrails.verdicts import BoundGuardrail, Verdict
 from core.kit.clock import now
 from core.kit.ids import uuid7
 from core.kit.money import credits_for
+from core.kit.problems import Problem
 
 
 @dataclass(slots=True)
@@ -44,9 +45,14 @@ class Ticket:
     asked: Llm | None = None
     # Every deployment that was asked, and what each step took: for the log of the call.
     tried: list[str] = field(default_factory=list)
+    failures: list[dict[str, str]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     # What it took out of its key's minute, where the key has rate limits.
     rate: Rate | None = None
+    # When something that lets the call in may end by itself, and whether what is said in it may
+    # no longer be kept although it could be when it began.
+    rights_end: datetime | None = None
+    keeps_no_content: bool = False
     _principal: Principal | None = None
     _snapshot: AccountSnapshot | None = None
     _llm: Llm | None = None
@@ -94,6 +100,15 @@ class Ticket:
         """Take down who is asked."""
         self.asked = llm
         self.tried.append(llm.deployment.label)
+
+    def pass_over(self, llm: Llm, problem: Problem) -> None:
+        """Take down who could not answer, and why."""
+        self.failures.append({"deployment": llm.deployment.label[:200], "code": problem.code})
+
+    @property
+    def passed_over(self) -> list[dict[str, str]]:
+        """Who failed before the one with which the call ended."""
+        return self.failures[: max(len(self.tried) - 1, 0)]
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:

@@ -16,20 +16,33 @@ from uuid import UUID
 
 # Read at import; without it LiteLLM fetches a price file at start.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+# Its adapters take "no retries" for "the default" where they are not chats.
+os.environ["DEFAULT_MAX_RETRIES"] = "0"
 # Its own .env reader would let a stray file decide about providers and keys.
 os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
 
 import litellm
 import structlog
+from litellm.llms.anthropic.chat.transformation import AnthropicConfig
+from litellm.llms.bedrock.chat import converse_transformation
+from litellm.llms.openai.openai import OpenAIChatCompletion
+from litellm.llms.vertex_ai.gemini import vertex_and_google_ai_studio_gemini as google
 
 from core.gateway import wire
 from core.gateway.bodies import Body
 from core.gateway.demo.answers import Answer
 from core.gateway.demo.provider import DemoProvider
+from core.gateway.errors import UpstreamFailed
+from core.gateway.litellm_gaps import (
+    ask_for_pictures_once,
+    bear_missing_usage,
+    fail_on_broken_chunks,
+)
 from core.gateway.litellm_params import facts_of, litellm_params
 from core.gateway.ports import Deployment, Llm
 from core.gateway.upstream_errors import problem_of_upstream
 from core.gateway.wire import Piece, Reply
+from core.kit.problems import Problem
 from core.tenancy.context import AccountRef
 
 log = structlog.get_logger(__name__)
@@ -43,6 +56,11 @@ EXTRA_IMAGE_TOKENS = 1_250
 # Adapters that hand the address of an image to the provider. The others fetch it themselves,
 # which would let a caller make the gateway read any address it can reach.
 _PASS_IMAGE_ADDRESSES = frozenset({"openai", "azure", "demo"})
+
+
+bear_missing_usage(AnthropicConfig, google.VertexGeminiConfig, converse_transformation)
+fail_on_broken_chunks(google.ModelResponseIterator)
+ask_for_pictures_once(OpenAIChatCompletion)
 
 
 def set_up(demo: DemoProvider) -> None:
@@ -123,7 +141,11 @@ class LiteLlm:
             response = await router.acompletion(model=llm.name, **_params(llm, params, seconds))
             async with aclosing(response) as chunks:
                 async for chunk in chunks:
+                    if wire.is_cut_short(chunk, stream=response):
+                        raise UpstreamFailed  # noqa: TRY301  it is one of the problems promised
                     yield wire.piece_of(chunk, stream=response)
+        except Problem:
+            raise
         except Exception as error:  # noqa: BLE001
             raise problem_of_upstream(error, llm.deployment) from None
 

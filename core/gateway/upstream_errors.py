@@ -23,6 +23,10 @@ _AFTER = re.compile(
     re.DOTALL,
 )
 _SECRET = re.compile(r"\b(?:sk|pk|key|ck|Bearer)[-_ ][\w-]{6,}[\w*.-]*", re.IGNORECASE)
+# How LiteLLM says, with status 422, that it could not read an answer.
+_UNREADABLE = "Error converting to valid response block"
+# How Google says with status 400 what others say with 401.
+_WRONG_KEY = ("API key not valid", "API_KEY_INVALID")
 MOST_CHARACTERS = 600
 
 
@@ -79,12 +83,20 @@ def _problem_of(error: Exception, deployment: Deployment) -> UpstreamProblem:
         return UpstreamTimeout()
     if status == 429:
         return UpstreamLimited(retry_after_seconds=_retry_after(error))
-    if status in {400, 413, 415, 422}:
-        return _rejected(error, deployment)
-    if status in {401, 403, 404}:
+    if status in {401, 403, 404} or _is_wrong_key(error):
         kind = UpstreamModelUnknown if status == 404 else UpstreamCredential
         return kind("Ask who runs this gateway to test the deployment.")
+    if status in {400, 413, 415, 422} and _UNREADABLE not in _words_of(error):
+        return _rejected(error, deployment)
     return UpstreamUnreachable() if _is_unreachable(error) else UpstreamFailed()
+
+
+def _words_of(error: Exception) -> str:
+    return str(getattr(error, "message", "") or error)
+
+
+def _is_wrong_key(error: Exception) -> bool:
+    return any(words in _words_of(error) for words in _WRONG_KEY)
 
 
 def _is_unreachable(error: Exception) -> bool:
@@ -94,7 +106,7 @@ def _is_unreachable(error: Exception) -> bool:
 
 def _rejected(error: Exception, deployment: Deployment) -> UpstreamProblem:
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    detail = _cleaned(str(getattr(error, "message", "") or error), deployment)
+    detail = _cleaned(_words_of(error), deployment)
     if "ContextWindowExceededError" in kinds:
         return ContextTooLong(detail)
     if "ContentPolicyViolationError" in kinds:
@@ -119,6 +131,12 @@ def _parts_of(secret: Secret | None) -> list[str]:
 
 
 def _retry_after(error: Exception) -> int:
-    headers = getattr(error, "litellm_response_headers", None) or {}
-    value = str(headers.get("retry-after", ""))
+    response = getattr(error, "response", None)
+    found = (
+        getattr(error, "litellm_response_headers", None),
+        # Where a stream fails, the adapters' own errors come through.
+        getattr(error, "headers", None),
+        getattr(response, "headers", None),
+    )
+    value = next((str(each["retry-after"]) for each in found if each and "retry-after" in each), "")
     return min(int(value), 3600) if value.isdecimal() else 1

@@ -134,6 +134,14 @@ def usage_body(usage: Usage) -> dict[str, Any]:
     }
 
 
+def is_cut_short(chunk: Any, *, stream: Any) -> bool:
+    """Whether a chunk is the end that LiteLLM makes up where the provider has sent none."""
+    if not any(choice.finish_reason for choice in chunk.choices):
+        return False
+    kept = getattr(stream, "chunks", None) or ()
+    return not any(choice.finish_reason for each in reversed(kept) for choice in each.choices)
+
+
 def _has_reported_usage(stream: Any) -> bool:
     # LiteLLM keeps what the provider sent; a usage that is in none of it is LiteLLM's guess.
     chunks = getattr(stream, "chunks", None) or ()

@@ -31,6 +31,9 @@ def binding_named(product: str, binding_id: UUID) -> GuardrailBinding:
     return binding
 
 
-def bound_guardrails(product: str) -> tuple[BoundGuardrail, ...]:
-    """Return what applies to a product's calls, as the gateway's snapshot carries it."""
-    return tuple(binding.as_bound() for binding in bindings_of(product))
+def bound_guardrails() -> dict[str, tuple[BoundGuardrail, ...]]:
+    """Return what applies to the calls of each product, as the gateway's snapshot carries it."""
+    found: dict[str, list[BoundGuardrail]] = {}
+    for binding in GuardrailBinding.objects.select_related("guardrail"):
+        found.setdefault(binding.product, []).append(binding.as_bound())
+    return {product: tuple(bound) for product, bound in found.items()}

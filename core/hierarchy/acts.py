@@ -8,9 +8,11 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Subquery
 
 from core.access.scopes import Scope
+from core.credits.errors import CannotUndo
 from core.credits.models import Act, Book, RuleChange, Split, Transfer, Wallet
 from core.credits.services.locking import among
 from core.credits.services.undoing import UNDOABLE
+from core.hierarchy.node_wallets import archived_among
 from core.hierarchy.product import Product
 from core.hierarchy.selections import wallets_below
 from core.hierarchy.wallets import wallet_labels
@@ -79,6 +81,23 @@ def last_acts(product: Product, scope: Scope, book: Book, *, limit: int = MOST) 
 def may_undo(product: Product, scope: Scope, act: Act) -> bool:
     """Whether all that an act changed stands below what a scope includes."""
     return act.pk in _in_scope(product, scope, [act.pk])
+
+
+def refuse_archived_of(product: Product, act: Act) -> None:
+    """Pass if all nodes that an undo gives credits or rules back to are still in use.
+
+    Raises:
+        CannotUndo: one of them is archived, and would keep what nobody can spend.
+    """
+    if Act.objects.filter(undoes=act).exists():
+        return
+    touched = set(RuleChange.objects.filter(act=act).values_list("wallet", flat=True))
+    for both in Transfer.objects.filter(act=act).values_list("from_wallet", "to_wallet"):
+        touched.update(filter(None, both))
+    archived = archived_among(product, touched)
+    if archived:
+        labels = wallet_labels(product, Wallet.objects.filter(pk__in=sorted(archived)[:1]))
+        raise CannotUndo(f"{next(iter(labels.values()))} is archived. Restore it first.")
 
 
 def _in_scope(product: Product, scope: Scope, acts: Collection[UUID]) -> set[UUID]:

@@ -13,6 +13,7 @@ from core.credits.selectors import book_of
 from core.credits.services.allocating_many import Allocations, plan_allocations
 from core.credits.services.locking import among
 from core.credits.services.standing import standing_of
+from core.hierarchy.node_wallets import archived_among
 from core.hierarchy.product import Product
 from core.hierarchy.selections import wallets_below
 from core.hierarchy.wallets import wallet_labels
@@ -77,7 +78,7 @@ def plan_file(product: Product, scope: Scope, rows: Sequence[Mapping[str, str]])
     """Return what a file would do. Rows without an allocation are left as they are."""
     wanted = [_wallet_of(row) for row in rows]
     allowed = wallets_below(product, scope, [wallet for wallet in wanted if wallet])
-    known = standing_of(allowed)
+    known, archived = standing_of(allowed), archived_among(product, allowed)
     labels = wallet_labels(product, Wallet.objects.filter(pk__in=among(allowed)))
     changes: list[FileChange] = []
     amounts: dict[UUID, int] = {}
@@ -90,6 +91,8 @@ def plan_file(product: Product, scope: Scope, rows: Sequence[Mapping[str, str]])
         change = _change(line, text, label=label, before=rule.amount if rule else None)
         if not change.fault and wallet in amounts:
             change = FileChange(line, change.label, None, None, "This node stands here twice.")
+        if not change.fault and wallet in archived and (change.after or 0) > (change.before or 0):
+            change = FileChange(line, change.label, None, None, "This node is archived.")
         if change.fault:
             changes.append(change)
         elif change.before != change.after:

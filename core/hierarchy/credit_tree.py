@@ -1,18 +1,17 @@
 """The credits of a product as a tree: who holds what, and by which rule."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from core.access.scopes import EVERYTHING, Scope
-from core.credits.models import Balance, Book, Cycle, Split, WalletKind
+from core.credits.models import Book, Cycle, WalletKind
 from core.credits.selectors import BookFigures, book_of, figures_of, open_cycle_of
-from core.credits.services.locking import among
-from core.credits.services.standing import standing_of
-from core.credits.split_rules import Standing
+from core.credits.sums import Sums, sums_below, sums_below_organizations
+from core.hierarchy.holdings import Holding, Ledger, More
 from core.hierarchy.node_wallets import NodeWallet
 from core.hierarchy.product import Product
 
@@ -23,95 +22,16 @@ MOST_TEAMS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """One node's wallet in a cycle, in micro-credits, and the rule that fills it.
-
-    `credited` is what was given to the node and not given on by it; `given_on` is what it gave to
-    the nodes below, of which `used_below` and `held_below` are spent or held there. `rule` is None
-    where a node has no own allocation: it draws on the nearest ancestor with one, which is
-    `inherits_from`.
-    """
-
-    wallet_id: UUID
-    kind: str
-    label: str
-    node_id: UUID
-    depth: int = 0
-    note: str = ""
-    credited: int = 0
-    given_on: int = 0
-    used: int = 0
-    reserved: int = 0
-    used_below: int = 0
-    held_below: int = 0
-    standing: Standing | None = None
-    inherits_from: str = ""
-    is_open: bool = False
-    is_archived: bool = False
-    can_change: bool = True
-    can_override: bool = False
-    path: tuple[UUID, ...] = field(default=())
-
-    @property
-    def rule(self) -> int | None:
-        """The own allocation of each cycle."""
-        return self.standing.amount if self.standing else None
-
-    @property
-    def source(self) -> str:
-        """By which instruction it has credits: own, equal, pinned, added, inherits or none."""
-        if self.standing is None:
-            return "inherits" if self.inherits_from else "none"
-        if self.standing.split is None:
-            return "own"
-        if not self.standing.is_override:
-            return "equal"
-        return "pinned" if self.standing.is_pinned else "added"
-
-    @property
-    def has_children(self) -> bool:
-        """Whether members stand below it."""
-        return self.kind != WalletKind.MEMBERSHIP
-
-    @property
-    def allocated(self) -> int:
-        """All that was given to the node in this cycle, by its rule and by top-ups."""
-        return self.credited + self.given_on
-
-    @property
-    def used_in_all(self) -> int:
-        """What it and all below have used."""
-        return self.used + self.used_below
-
-    @property
-    def held_in_all(self) -> int:
-        """What running calls hold of it and of all below."""
-        return self.reserved + self.held_below
-
-    @property
-    def free(self) -> int:
-        """What can be spent or given on."""
-        return self.credited - self.used - self.reserved
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was ever given to it or spent from it in this cycle."""
-        return not (self.credited or self.given_on or self.used or self.reserved)
-
-
-@dataclass(frozen=True, slots=True)
 class CreditTree:
     """A book in one cycle: its figures, and the rows in view, parents first.
 
-    `figures` is None for who administers a branch only. `more_at` says where the open node goes
-    on: the number of members shown so far, None when all are.
+    `figures` is None for who administers a branch only.
     """
 
     book: Book
     cycle: Cycle
     figures: BookFigures | None
     rows: list[Holding]
-    more_at: int | None = None
 
 
 def credit_tree(
@@ -124,25 +44,22 @@ def credit_tree(
 ) -> CreditTree:
     """Return organizations and teams with their credits, and the members of the open node.
 
-    A fixed number of queries: members are read for one team or organization at a time. Archived
-    nodes are left out unless they hold credits of this cycle. With a `term`, the teams and members
-    whose name has it, a page of each.
+    A fixed number of queries: what stands below is read for the open node only, a page of it.
+    Archived nodes are left out unless they hold credits of this cycle. With a `term`, the teams
+    and members whose name has it, a page of each.
     """
     book = book_of(product.slug)
     cycle = cycle or open_cycle_of(book)
     tree = _Tree(product, scope, cycle)
     figures = figures_of(book, cycle) if scope.everything else None
-    if term:
-        return CreditTree(book, cycle, figures, tree.found(term))
-    rows, more_at = tree.rows(open_id)
-    return CreditTree(book, cycle, figures, rows, more_at)
+    return CreditTree(book, cycle, figures, tree.found(term) if term else tree.rows(open_id))
 
 
 def branch_rows(
     product: Product, scope: Scope, node: NodeWallet, *, cycle: Cycle, start: int = 0
-) -> tuple[list[Holding], int | None]:
-    """Return what stands below an organization or a team, a page of it, and where it goes on."""
-    return _Tree(product, scope, cycle).below(node.node.pk, start=start)
+) -> list[Holding]:
+    """Return a page of what stands below an organization or a team."""
+    return _Tree(product, scope, cycle).below(node, start=start)
 
 
 def line_of(product: Product, scope: Scope, node: NodeWallet) -> list[Holding]:
@@ -158,7 +75,8 @@ def own_holdings(product: Product, member: Any) -> list[Holding]:
         .select_related("member__user", "team", "organization")
         .order_by("-is_primary", "created_at")
     )
-    ledger = _Ledger(open_cycle_of(book_of(product.slug)), [place.wallet_id for place in places])
+    cycle = open_cycle_of(book_of(product.slug))
+    ledger = Ledger(cycle, [place.wallet_id for place in places], below={})
     return [ledger.of_place(place, label=str(place)) for place in places]
 
 
@@ -167,147 +85,217 @@ class _Tree:
 
     def __init__(self, product: Product, scope: Scope, cycle: Cycle) -> None:
         self._product, self._scope, self._cycle = product, scope, cycle
-        teams: QuerySet[Any] = product.team._default_manager.all()
-        organizations: QuerySet[Any] = product.organization._default_manager.filter(is_global=False)
-        if not scope.everything:
-            teams = teams.filter(Q(organization__in=scope.organizations) | Q(pk__in=scope.teams))
-            organizations = organizations.filter(pk__in=scope.organizations)
-        self._organizations = list(organizations)
-        self._teams = list(teams)
-        self._own = {organization.pk for organization in self._organizations}
-        # Who administers a branch overrides the shares of what is split inside it.
-        own = [node.wallet_id for node in (*self._organizations, *self._teams)]
-        self._sources = None if scope.everything else own
 
-    def rows(self, open_id: UUID | None) -> tuple[list[Holding], int | None]:
+    def rows(self, open_id: UUID | None) -> list[Holding]:
         """Return what is in view with one node open."""
-        places, more_at = self._places(open_id)
-        ledger = self._ledger(places)
-        shows_teams = len(self._teams) <= MOST_TEAMS
-        opened = next((t.organization_id for t in self._teams if t.pk == open_id), open_id)
+        tops = list(self._organizations())
+        teams, opened = self._teams_in_view(tops, open_id)
+        places, goes_on = self._places(open_id)
+        ledger = self._ledger(tops, teams, places)
+        members = _Members(ledger, places, open_id, goes_on=goes_on)
+        with_members = self._with_direct_members(tops)
         rows: list[Holding] = []
-        for organization in self._organizations:
-            top = self._top(ledger, organization, open_id)
-            if _is_gone(top):
-                continue
-            is_open = shows_teams or organization.pk == opened
-            rows.append(replace(top, is_open=organization.pk == open_id or is_open))
-            rows += self._members(ledger, places, organization.pk, None, (top,))
-            if is_open:
-                rows += self._team_rows(ledger, places, top, open_id)
-        alone = [team for team in self._teams if team.organization_id not in self._own]
-        for team in alone:
-            node = replace(ledger.of_node(team, kind=WalletKind.TEAM), is_open=team.pk == open_id)
-            rows.append(replace(node, can_change=False))
-            rows += self._members(ledger, places, team.organization_id, team.pk, (node,))
-        return rows, more_at
+        for organization in tops:
+            top = self._top(ledger, organization)
+            if not _is_gone(top):
+                is_open = opened is None or opened == organization.pk
+                rows.append(replace(top, is_open=is_open))
+                own = [team for team in teams if team.organization_id == organization.pk]
+                if is_open:
+                    rows += self._opened(ledger, top, own, members)
+                    _close(rows, top, own, members, has_members=organization.pk in with_members)
+        known = {organization.pk for organization in tops}
+        for team in teams:
+            if team.organization_id not in known:
+                rows += self._branch(ledger, team, (), members)
+        return rows
 
-    def below(self, node_id: UUID, *, start: int) -> tuple[list[Holding], int | None]:
-        """Return the rows below one node."""
-        places, more_at = self._places(node_id, start=start)
-        ledger = self._ledger(places)
-        for organization in self._organizations:
-            if organization.pk == node_id:
-                top = self._top(ledger, organization, node_id)
-                rows = self._members(ledger, places, node_id, None, (top,))
-                teams = self._team_rows(ledger, places, top, None) if start == 0 else []
-                return [*teams, *rows], more_at
-        team = next(team for team in self._teams if team.pk == node_id)
-        above = self._above(ledger, team)
-        node = ledger.of_node(team, kind=WalletKind.TEAM, above=above)
-        return self._members(ledger, places, team.organization_id, team.pk, (node, *above)), more_at
+    def _opened(
+        self, ledger: Ledger, top: Holding, teams: Sequence[Any], members: "_Members"
+    ) -> list[Holding]:
+        """Return the rows below an organization: a page of its teams, then its own members."""
+        rows: list[Holding] = []
+        shown = _up_to(teams, members.open_id)
+        for team in shown:
+            rows += self._branch(ledger, team, (top,), members)
+        if top.node_id == members.open_id and len(shown) == len(teams):
+            rows += members.below(top, start=len(teams))
+        return rows
+
+    def below(self, node: NodeWallet, *, start: int) -> list[Holding]:
+        """Return a page of the rows below one node."""
+        tops, teams = self._line(node)
+        if node.wallet.kind == WalletKind.TEAM:
+            places, goes_on = self._places(node.node.pk, start=start)
+            ledger = self._ledger((), (), places, more=(*tops, *teams))
+            line = self._holdings(ledger, tops, teams)
+            members = _Members(ledger, places, node.node.pk, goes_on=goes_on)
+            return members.below(line[-1], start=start, above=tuple(reversed(line)))
+        own = list(self._teams().filter(organization=node.node.pk))
+        page = own[start : start + PAGE]
+        has_all = start + PAGE >= len(own)
+        places, goes_on = (
+            self._places(node.node.pk, start=max(start - len(own), 0)) if has_all else ([], False)
+        )
+        ledger = self._ledger((), page, places, more=tops)
+        top = self._top(ledger, tops[0])
+        rows: list[Holding] = []
+        for team in page:
+            row = ledger.of_node(team, kind=WalletKind.TEAM, above=(top,))
+            rows += [] if _is_gone(row) else [row]
+        if not has_all and not rows:
+            # All of the page are archived and empty.
+            return self.below(node, start=start + PAGE)
+        if not has_all:
+            _goes_on(rows, top, start + PAGE)
+        members = _Members(ledger, places, node.node.pk, goes_on=goes_on)
+        return rows + members.below(top, start=max(start, len(own)))
 
     def line(self, node: NodeWallet) -> list[Holding]:
         """Return a node's row and those above it."""
+        tops, teams = self._line(node)
         place = [node.node] if node.wallet.kind == WalletKind.MEMBERSHIP else []
-        ledger = self._ledger(place)
-        rows = [
-            self._top(ledger, organization, None)
-            for organization in self._organizations
-            if organization.pk == node.organization_id
-        ]
-        for team in self._teams:
-            if team.pk == node.team_id:
-                above = tuple(reversed(rows))
-                row = ledger.of_node(team, kind=WalletKind.TEAM, above=above)
-                rows.append(replace(row, can_change=bool(above)))
+        ledger = self._ledger(tops, teams, place, is_branch=True)
+        rows = self._holdings(ledger, tops, teams)
         if place:
             rows.append(ledger.of_place(node.node, above=tuple(reversed(rows))))
         return rows
 
     def found(self, term: str) -> list[Holding]:
-        """Return teams and members by a part of their name, under their organization."""
-        words = term.split()
+        """Return teams and members by a part of their name, without what stands above."""
+        teams = self._teams().filter(archived_at=None)
         places = _memberships(self._product).filter(
-            Q(organization__in=self._own) | Q(team__in=[team.pk for team in self._teams]),
+            Q(organization__in=self._organizations().values("pk"))
+            | Q(team__in=self._teams().values("pk")),
             member__archived_at=None,
         )
-        for word in words:
+        for word in term.split():
+            teams = teams.filter(name__icontains=word)
             places = places.filter(
                 Q(member__user__name__icontains=word) | Q(member__user__email__icontains=word)
             )
         hits = list(places.select_related("member__user", "team", "organization")[:PAGE])
-        ledger = self._ledger(hits)
+        named = list(teams.select_related("organization")[:PAGE])
+        tops = {hit.organization_id: hit.organization for hit in (*named, *hits)}
+        above = {hit.team_id: hit.team for hit in hits if hit.team_id}
+        ledger = self._ledger((), named, hits, more=(*tops.values(), *above.values()))
+        mine = {pk: self._top(ledger, top) for pk, top in tops.items() if self._is_mine(pk)}
         rows = []
-        for team in self._teams:
-            if all(word.lower() in team.name.lower() for word in words) and not team.is_archived:
-                above = self._above(ledger, team)
-                row = ledger.of_node(team, kind=WalletKind.TEAM, above=above)
-                rows.append(replace(row, depth=0, can_change=bool(above)))
-        rows += [
-            replace(ledger.of_place(place), depth=0, label=f"{place.member} in {place}")
-            for place in hits
-        ]
-        return rows[: 2 * PAGE]
-
-    def _top(self, ledger: "_Ledger", organization: Any, open_id: UUID | None) -> Holding:
-        own_teams = [team for team in self._teams if team.organization_id == organization.pk]
-        row = ledger.of_node(
-            organization,
-            kind=WalletKind.ORGANIZATION,
-            below=[team.wallet_id for team in own_teams],
-        )
-        return replace(row, is_open=organization.pk == open_id, can_change=self._scope.everything)
-
-    def _team_rows(
-        self, ledger: "_Ledger", places: Sequence[Any], top: Holding, open_id: UUID | None
-    ) -> list[Holding]:
-        rows = []
-        for team in self._teams:
-            if team.organization_id != top.node_id:
-                continue
-            node = ledger.of_node(team, kind=WalletKind.TEAM, above=(top,))
-            if _is_gone(node):
-                continue
-            rows.append(replace(node, is_open=team.pk == open_id))
-            rows += self._members(ledger, places, top.node_id, team.pk, (node, top))
+        for team in named:
+            line = (mine[team.organization_id],) if team.organization_id in mine else ()
+            row = ledger.of_node(team, kind=WalletKind.TEAM, above=line)
+            rows.append(replace(row, depth=0, can_change=bool(line)))
+        for hit in hits:
+            line = (mine[hit.organization_id],) if hit.organization_id in mine else ()
+            if hit.team_id:
+                team = ledger.of_node(above[hit.team_id], kind=WalletKind.TEAM, above=line)
+                line = (team, *line)
+            row = ledger.of_place(hit, above=line, label=f"{hit.member} in {hit}")
+            rows.append(replace(row, depth=0))
         return rows
 
-    def _members(
-        self,
-        ledger: "_Ledger",
-        places: Sequence[Any],
-        organization: UUID,
-        team: UUID | None,
-        above: tuple[Holding, ...],
+    def _organizations(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self._product.organization._default_manager.filter(is_global=False)
+        return rows if self._scope.everything else rows.filter(pk__in=self._scope.organizations)
+
+    def _teams(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self._product.team._default_manager.all()
+        if self._scope.everything:
+            return rows
+        # The abstract class does not know the keys that a product adds.
+        return rows.filter(
+            Q(organization__in=self._scope.organizations) | Q(pk__in=self._scope.teams)
+        )
+
+    def _is_mine(self, organization_id: UUID) -> bool:
+        return self._scope.everything or organization_id in self._scope.organizations
+
+    def _teams_in_view(
+        self, tops: Sequence[Any], open_id: UUID | None
+    ) -> tuple[list[Any], UUID | None]:
+        """Return the teams to show and the one organization that is open; None if all are."""
+        teams = list(self._teams()[: MOST_TEAMS + 1])
+        if len(teams) <= MOST_TEAMS:
+            return teams, None
+        opened = open_id if open_id in {top.pk for top in tops} else None
+        if open_id is not None and opened is None:
+            team = self._teams().filter(pk=open_id).first()
+            opened = team.organization_id if team is not None else None
+        in_view = Q(organization=opened)
+        if not self._scope.everything:
+            in_view |= ~Q(organization__in=self._scope.organizations)
+        # An id of nobody: no organization is open.
+        return list(self._teams().filter(in_view)), opened or UUID(int=0)
+
+    def _with_direct_members(self, tops: Sequence[Any]) -> set[UUID]:
+        places = _memberships(self._product).filter(
+            organization__in=[top.pk for top in tops], team=None, member__archived_at=None
+        )
+        return set(places.order_by().values_list("organization_id", flat=True).distinct())
+
+    def _top(self, ledger: Ledger, organization: Any) -> Holding:
+        row = ledger.of_node(organization, kind=WalletKind.ORGANIZATION)
+        return replace(row, can_change=self._scope.everything)
+
+    def _line(self, node: NodeWallet) -> tuple[list[Any], list[Any]]:
+        """Return the organization and the team of a node, as far as they are in the scope."""
+        tops = list(self._organizations().filter(pk=node.organization_id))
+        return tops, list(self._teams().filter(pk=node.team_id)) if node.team_id else []
+
+    def _holdings(self, ledger: Ledger, tops: Sequence[Any], teams: Sequence[Any]) -> list[Holding]:
+        rows = [self._top(ledger, organization) for organization in tops]
+        for team in teams:
+            row = ledger.of_node(team, kind=WalletKind.TEAM, above=tuple(reversed(rows)))
+            rows.append(replace(row, can_change=bool(rows)))
+        return rows
+
+    def _branch(
+        self, ledger: Ledger, team: Any, above: tuple[Holding, ...], members: "_Members"
     ) -> list[Holding]:
-        inside = [p for p in places if p.team_id == team and p.organization_id == organization]
-        return [ledger.of_place(place, above=above) for place in inside]
+        """Return a team's row, and if it is open those of its members."""
+        row = ledger.of_node(team, kind=WalletKind.TEAM, above=above)
+        if _is_gone(row):
+            return []
+        is_open = team.pk == members.open_id
+        row = replace(row, is_open=is_open, can_change=bool(above))
+        return [row, *members.below(row, above=(row, *above))] if is_open else [row]
 
-    def _above(self, ledger: "_Ledger", team: Any) -> tuple[Holding, ...]:
-        for organization in self._organizations:
-            if organization.pk == team.organization_id:
-                return (self._top(ledger, organization, None),)
-        return ()
+    def _ledger(
+        self,
+        tops: Sequence[Any],
+        teams: Sequence[Any],
+        places: Sequence[Any],
+        *,
+        more: Iterable[Any] = (),
+        is_branch: bool = False,
+    ) -> Ledger:
+        """Read what nodes hold; of `more` without what stands below them."""
+        nodes = (*tops, *teams, *places, *more)
+        own = None
+        if not self._scope.everything:
+            # Who administers a branch overrides the shares of what is split inside it.
+            mine = self._organizations().values_list("wallet_id", flat=True)
+            own = [*mine, *self._teams().values_list("wallet_id", flat=True)]
+        return Ledger(
+            self._cycle,
+            [node.wallet_id for node in nodes],
+            below=self._below(tops, teams, is_branch=is_branch),
+            shared_by=own,
+        )
 
-    def _ledger(self, places: Sequence[Any]) -> "_Ledger":
-        nodes = (*self._organizations, *self._teams, *places)
-        return _Ledger(self._cycle, [node.wallet_id for node in nodes], shared_by=self._sources)
+    def _below(
+        self, tops: Sequence[Any], teams: Sequence[Any], *, is_branch: bool
+    ) -> Mapping[UUID, Sums]:
+        some = [node.wallet_id for node in (*tops, *teams)]
+        if not self._scope.everything or is_branch or not tops:
+            return sums_below(self._cycle, some) if some else {}
+        of_teams = sums_below(self._cycle, [team.wallet_id for team in teams])
+        return {**of_teams, **sums_below_organizations(self._cycle)}
 
-    def _places(self, node_id: UUID | None, *, start: int = 0) -> tuple[list[Any], int | None]:
-        """Return a page of the places of a team, or of those directly in an organization."""
+    def _places(self, node_id: UUID | None, *, start: int = 0) -> tuple[list[Any], bool]:
+        """Return a page of those in a team, or directly in an organization, and if it goes on."""
         if node_id is None:
-            return [], None
+            return [], False
         found = list(
             _memberships(self._product)
             .filter(Q(team=node_id) | Q(organization=node_id, team=None))
@@ -315,97 +303,53 @@ class _Tree:
             .select_related("member__user", "team", "organization")
             .order_by("member__user__name", "member__user__email", "pk")[start : start + PAGE + 1]
         )
-        return found[:PAGE], start + PAGE if len(found) > PAGE else None
+        return found[:PAGE], len(found) > PAGE
 
 
-class _Ledger:
-    """The balances and rules of some wallets, read at once."""
+class _Members:
+    """A page of the members of the one node that is open."""
 
     def __init__(
-        self,
-        cycle: Cycle,
-        wallet_ids: Iterable[UUID | None],
-        *,
-        shared_by: Iterable[UUID] | None = None,
+        self, ledger: Ledger, places: Collection[Any], open_id: UUID | None, *, goes_on: bool
     ) -> None:
-        known = {wallet_id for wallet_id in wallet_ids if wallet_id is not None}
-        self._splits: set[UUID] | None = None
-        if shared_by is not None:
-            splits = Split.objects.filter(source__in=among(shared_by))
-            self._splits = set(splits.values_list("pk", flat=True))
-        balances = Balance.objects.filter(cycle=cycle, wallet_id__in=among(known))
-        self._balances = {balance.wallet_id: balance for balance in balances}
-        self._standing = standing_of(known)
-        # Members are too many to read one by one; their parents need the sums only.
-        sums = (
-            Balance.objects.filter(
-                cycle=cycle,
-                wallet__kind=WalletKind.MEMBERSHIP,
-                wallet__parent__in=among(known),
-            )
-            .order_by()
-            .values_list("wallet__parent")
-            .annotate(Sum("credited"), Sum("used"), Sum("reserved"))
-        )
-        self._members = {
-            parent: (int(credited), int(used), int(held)) for parent, credited, used, held in sums
-        }
+        self._ledger, self._places, self._has_more = ledger, places, goes_on
+        self.open_id = open_id
 
-    def of_node(
-        self,
-        node: Any,
-        *,
-        kind: str,
-        below: Iterable[UUID] = (),
-        above: tuple[Holding, ...] = (),
-    ) -> Holding:
-        """Return what an organization or a team holds; `below` are the wallets of its teams."""
-        parts = [self._members.get(node.wallet_id, (0, 0, 0))]
-        for wallet_id in below:
-            balance = self._balances.get(wallet_id) or Balance()
-            parts.append((balance.credited, balance.used, balance.reserved))
-            parts.append(self._members.get(wallet_id, (0, 0, 0)))
-        credited, used, held = (sum(column) for column in zip(*parts, strict=True))
-        return self._holding(
-            node.wallet_id,
-            above,
-            kind=kind,
-            label=node.name,
-            node_id=node.pk,
-            given_on=credited,
-            used_below=used,
-            held_below=held,
-            is_archived=node.is_archived,
-        )
+    def below(
+        self, node: Holding, *, start: int = 0, above: tuple[Holding, ...] = ()
+    ) -> list[Holding]:
+        """Return their rows below that node; `start` is how many rows of it come before."""
+        rows = [self._ledger.of_place(place, above=above or (node,)) for place in self._places]
+        if self._has_more:
+            _goes_on(rows, node, start + PAGE)
+        return rows
 
-    def of_place(self, place: Any, *, above: tuple[Holding, ...] = (), label: str = "") -> Holding:
-        """Return what a membership holds."""
-        return self._holding(
-            place.wallet_id,
-            above,
-            kind=WalletKind.MEMBERSHIP,
-            label=label or str(place.member),
-            note=place.member.user.email,
-            node_id=place.pk,
-        )
 
-    def _holding(self, wallet_id: UUID, above: tuple[Holding, ...], **known: Any) -> Holding:
-        balance = self._balances.get(wallet_id) or Balance()
-        standing = self._standing.get(wallet_id)
-        split = standing.split if standing else None
-        nearest = next((node.label for node in above if node.rule is not None), "")
-        return Holding(
-            wallet_id=wallet_id,
-            depth=len(above),
-            credited=balance.credited,
-            used=balance.used,
-            reserved=balance.reserved,
-            standing=standing,
-            inherits_from=nearest if standing is None else "",
-            can_override=split is not None and (self._splits is None or split in self._splits),
-            path=tuple(node.wallet_id for node in reversed(above)),
-            **known,
-        )
+def _close(
+    rows: list[Holding],
+    top: Holding,
+    teams: Sequence[Any],
+    members: _Members,
+    *,
+    has_members: bool,
+) -> None:
+    """Say after an open organization's rows which of those below it are not shown yet."""
+    shown = len(_up_to(teams, members.open_id))
+    if shown < len(teams) or (has_members and top.node_id != members.open_id):
+        _goes_on(rows, top, shown)
+
+
+def _goes_on(rows: list[Holding], node: Holding, start: int) -> None:
+    """Say after the last row that what stands below a node goes on."""
+    last = rows[-1]
+    more = More(node.wallet_id, start, (*node.path, node.wallet_id))
+    rows[-1] = replace(last, more=(*last.more, more))
+
+
+def _up_to(teams: Sequence[Any], open_id: UUID | None) -> Sequence[Any]:
+    """Return a page of teams, and as many more as it takes to see the one that is open."""
+    place = next((place for place, team in enumerate(teams) if team.pk == open_id), 0)
+    return teams[: max(PAGE, place + 1)]
 
 
 def _memberships(product: Product) -> QuerySet[Any]:

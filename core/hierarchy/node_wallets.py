@@ -1,15 +1,18 @@
 """Wallets with the nodes that they belong to, as far as somebody administers them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from core.access.scopes import Scope
 from core.credits.models import Wallet, WalletKind
+from core.credits.services.locking import among
 from core.credits.services.standing import spots_of
 from core.credits.split_rules import nearest_above
+from core.hierarchy.errors import IsArchived
 from core.hierarchy.product import Product
 from core.kit.problems import NotFound
 
@@ -95,6 +98,32 @@ def wallet_to_move(product: Product, scope: Scope, wallet_id: UUID) -> NodeWalle
     found = wallet_for(product, scope, wallet_id)
     if found.wallet.kind in _FIXED or not found.is_below(scope):
         raise NotFound("There is no such wallet to move credits to.")
+    return found
+
+
+def refuse_archived(found: NodeWallet) -> None:
+    """Pass if a node may be given credits: what is archived only gives back.
+
+    Raises:
+        IsArchived: it, or what it belongs to, is archived.
+    """
+    if not found.is_active:
+        raise IsArchived(f"{found.label} is archived. Restore it first.")
+
+
+def archived_among(product: Product, wallets: Collection[UUID]) -> set[UUID]:
+    """Return which of these wallets belong to nodes that are archived, or stand below one."""
+    known = among(wallets)
+    own, above = Q(archived_at__isnull=False), Q(organization__archived_at__isnull=False)
+    of_place = Q(team__archived_at__isnull=False) | Q(member__archived_at__isnull=False)
+    found: set[UUID] = set()
+    for model, is_archived in (
+        (product.organization, own),
+        (product.team, own | above),
+        (product.membership, own | above | of_place),
+    ):
+        rows = _rows(model).filter(is_archived, wallet_id__in=known)
+        found |= set(rows.values_list("wallet_id", flat=True))
     return found
 
 

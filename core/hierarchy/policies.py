@@ -114,8 +114,14 @@ def check_editable(row: PolicyRow) -> None:
     """Refuse to change what is decided above who asks.
 
     Raises:
-        NotAllowed: the node is the top of their branch, or above it.
+        NotAllowed: the node is the top of their branch, or above it; or it is somebody who acts
+            from other branches too.
     """
+    if not row.can_edit and row.node.kind == "member":
+        raise NotAllowed(
+            "This person also acts from where you administer nothing. Say it for a team of yours, "
+            "or ask an account admin."
+        )
     if not row.can_edit:
         raise NotAllowed("What this node may use is decided above it. Ask an account admin.")
 
@@ -200,16 +206,38 @@ def _members(
 ) -> list[PolicyRow]:
     if path[-1].id != open_id:
         return []
-    places = (
+    places = list(
         acting_places(product)
         .filter(pk__in=selectors.places_for(product, scope).values("pk"), **where)
         .select_related("member__user")
         .order_by("member__user__name", "member__user__email")[:MOST_MEMBERS]
     )
+    own = _in_one_branch(product, scope, [place.member_id for place in places])
     return [
-        _row((*path, PathNode("member", place.member_id, str(place.member))), 1, can_edit=True)
+        _row(
+            (*path, PathNode("member", place.member_id, str(place.member))),
+            1,
+            can_edit=place.member_id in own,
+        )
         for place in places
     ]
+
+
+def _in_one_branch(product: Product, scope: Scope, members: Collection[UUID]) -> set[UUID]:
+    """Return those of some members who act from one branch of a scope and from nowhere else.
+
+    What is said of a member counts wherever they act from, so it is for those alone to say who
+    administer all of that.
+    """
+    if scope.everything:
+        return set(members)
+    tops: dict[UUID, set[UUID | None]] = {}
+    places = acting_places(product).filter(member__in=members)
+    for member, organization, team in places.values_list("member", "organization", "team"):
+        of_team = team if team in scope.teams else None
+        top = organization if organization in scope.organizations else of_team
+        tops.setdefault(member, set()).add(top)
+    return {member for member, found in tops.items() if len(found) == 1 and None not in found}
 
 
 def rows_of_nodes(product: Product, scope: Scope, ids: Collection[UUID]) -> dict[UUID, PolicyRow]:
@@ -229,8 +257,10 @@ def rows_of_nodes(product: Product, scope: Scope, ids: Collection[UUID]) -> dict
         .select_related("member__user", "organization", "team")
         .order_by("is_primary", "-organization__is_global", "-created_at")
     )
+    own = _in_one_branch(product, scope, ids)
     for place in places:
-        found[place.member_id] = _row(path_below(everyone, place), 1, can_edit=True)
+        can_edit = place.member_id in own
+        found[place.member_id] = _row(path_below(everyone, place), 1, can_edit=can_edit)
     return found
 
 
@@ -271,4 +301,5 @@ def _member_row(product: Product, scope: Scope, member_id: UUID) -> PolicyRow:
     )
     if place is None:
         raise NotFound("There is no such member.")
-    return _row(path_of(product, place), 1, can_edit=True)
+    own = _in_one_branch(product, scope, [member_id])
+    return _row(path_of(product, place), 1, can_edit=member_id in own)

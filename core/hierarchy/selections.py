@@ -187,8 +187,5 @@ def _rows(model: Any) -> QuerySet[Any]:
 def _one_place_each(places: QuerySet[Any]) -> frozenset[UUID]:
     rows = places.order_by(
         "member_id", "organization__is_global", F("is_primary").desc(), "created_at", "id"
-    ).values_list("member_id", "wallet_id")
-    first: dict[UUID, UUID] = {}
-    for member, wallet in rows:
-        first.setdefault(member, wallet)
-    return frozenset(first.values())
+    )
+    return frozenset(rows.distinct("member_id").values_list("wallet_id", flat=True))

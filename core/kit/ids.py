@@ -16,11 +16,23 @@ def uuid7() -> UUID:
 
     The 12 bits tell ids apart that one process makes in the same millisecond, in their order.
     """
+    random = int.from_bytes(os.urandom(8), "big") >> 2
+    return UUID(int=_moment() | random)
+
+
+def many_uuid7(count: int) -> list[str]:
+    """Return ids in ascending order as Postgres reads them, for thousands of rows at once."""
+    moment, random = _moment(), os.urandom(8 * count)
+    values = (
+        int.from_bytes(random[place : place + 8], "big") >> 2 for place in range(0, 8 * count, 8)
+    )
+    return [f"{moment | value:032x}" for value in sorted(values)]
+
+
+def _moment() -> int:
     milliseconds, rest = divmod(time.time_ns(), 1_000_000)
     fraction = rest * 4096 // 1_000_000
-    random = int.from_bytes(os.urandom(8), "big") >> 2
-    value = (milliseconds & (2**48 - 1)) << 80 | fraction << 64 | random
-    return UUID(int=value | _VERSION_7)
+    return (milliseconds & (2**48 - 1)) << 80 | fraction << 64 | _VERSION_7
 
 
 def first_uuid7(moment: datetime) -> UUID:

@@ -79,12 +79,14 @@ def in_account_schema() -> bool:
 @contextmanager
 def _schema(schema: str, *, slug: str) -> Iterator[None]:
     before = connection.tenant
-    connection.set_schema(schema, tenant_type=None)
+    if before is None or connection.schema_name != schema:
+        # To set the schema that is set would cost the next query a round trip.
+        connection.set_schema(schema, tenant_type=None)
     try:
         with structlog.contextvars.bound_contextvars(account=slug):
             yield
     finally:
         if before is None:
             connection.set_schema_to_public()
-        else:
+        elif connection.tenant is not before:
             connection.set_tenant(before)

@@ -24,6 +24,14 @@ def policy_version() -> int:
     return PolicyState.objects.values_list("version", flat=True).get(pk=1)
 
 
+def hold_policy() -> None:
+    """Let one act at a time change what nodes say, until our transaction ends.
+
+    A node that says nothing has no row to lock. Comes after all locks of nodes and balances.
+    """
+    PolicyState.objects.select_for_update(no_key=True).get(pk=1)
+
+
 def bump_policy() -> int:
     """Move the current account to its next policy version and tell every gateway on commit.
 

@@ -87,6 +87,8 @@ class CallLog(models.Model):
     steps = models.JSONField(default=list)
     price = models.JSONField(default=dict)
     tried = models.JSONField(default=list)
+    # Who failed before the one with which the call ended: `[{"deployment", "code"}]`.
+    passed_over = models.JSONField(default=list, db_default=[])
     guardrails = models.JSONField(default=list)
     content_kind = models.CharField(max_length=16, blank=True)
     content = models.TextField(blank=True)

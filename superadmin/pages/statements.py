@@ -85,7 +85,8 @@ def export(request: HttpRequest) -> HttpResponse:
         every_summary(
             state=request.GET.get("state", ""),
             product=request.GET.get("product", ""),
-            search=request.GET.get("q", ""),
+            # Postgres takes no NUL in text.
+            search=request.GET.get("q", "").replace("\x00", ""),
         )
     )
 

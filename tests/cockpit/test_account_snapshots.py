@@ -10,6 +10,7 @@ import pytest
 
 from cockpit.gateway_directory import PostgresDirectory
 from console.services.keys import NewKey
+from core.access.rules.product import NOTHING_SAID
 from core.access.services import switch_llm_off, switch_llm_on
 from core.guardrails.services import bind_guardrail, create_guardrail
 from core.kit.problems import Unauthenticated
@@ -215,7 +216,7 @@ def test_the_policy_version_is_never_newer_than_what_it_covers(
     acme: Account, key: NewKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change between two reads must make the answer look old, so that it is read again."""
-    from core.access import selectors as access
+    from core.access import reading, selectors as access
     from core.hierarchy import seats
 
     with in_account(acme):
@@ -228,12 +229,15 @@ def test_the_policy_version_is_never_newer_than_what_it_covers(
 
         return wrapped
 
-    monkeypatch.setattr("cockpit.gateway_directory.access_of", while_changing(access.access_of))
+    monkeypatch.setattr("cockpit.gateway_directory.active_llms", while_changing(access.active_llms))
     assert directory.snapshot(acme.pk).policy_version == before
     monkeypatch.undo()
     monkeypatch.setattr(
         "console.binding.seat_of_membership", while_changing(seats.seat_of_membership)
     )
+    assert directory.principal_for_key(key.token).policy_version == before + 1
+    monkeypatch.undo()
+    monkeypatch.setattr("core.gateway.principals.read_said", while_changing(reading.read_said))
     assert directory.principal_for_key(key.token).policy_version == before + 2
 
 
@@ -248,6 +252,16 @@ def test_a_snapshot_takes_a_fixed_number_of_queries(
                 deployment=llm.deployment, api_key=f"sk-own-credential-{number}", actor=TESTS
             )
 
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(17):
         snapshot = directory.snapshot(acme.pk)
     assert len(snapshot.llms["console"]) == 8
+
+
+def test_a_caller_takes_a_fixed_number_of_queries_with_all_that_their_path_says(
+    acme: Account, key: NewKey, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(9):
+        principal = directory.principal_for_key(key.token)
+
+    assert [node.kind for node in principal.path] == ["global", "organization", "team", "member"]
+    assert principal.said == NOTHING_SAID

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cockpit.gateway_directory import PostgresDirectory
+from core.access.reading import read_said
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import PathNode
 from core.access.services import set_llm_policy, switch_llm_on
@@ -116,15 +117,15 @@ def test_a_block_in_the_organization_holds_for_every_team(
 
 
 def test_no_policy_of_one_product_touches_the_other(
-    say: Callable[..., None], llms: dict[str, Llm], acme: Account, product: Product, mia: User
+    say: Callable[..., None], admitted: Callable[..., Names], product: Product, mia: User
 ) -> None:
-    say("organization", organization_of(product), LlmPolicy(only=frozenset()))
-
-    snapshot = directory.snapshot(acme.pk)
+    organization = organization_of(product)
+    say("organization", organization, LlmPolicy(only=frozenset()))
 
     other = "console" if product.slug == "copilot" else "copilot"
-    assert snapshot.access[product.slug].policies
-    assert not snapshot.access[other].policies
+    assert read_said(product.slug, [organization.pk]).policies
+    assert not read_said(other, [organization.pk]).policies
+    assert admitted(mia) == set()
 
 
 def test_a_withheld_feature_reaches_the_gateway(acme: Account) -> None:

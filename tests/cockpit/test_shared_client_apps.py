@@ -12,7 +12,7 @@ from core.access.rules import grants as rules
 from core.access.rules.paths import PathNode
 from core.access.services import switch_llm_on
 from core.gateway.bodies import read_chat
-from core.gateway.entitlement import llm_for, usable_llms
+from core.gateway.entitlement import llm_for, rights_end, usable_llms
 from core.gateway.ports import Principal
 from core.gateway.principals import principal_at
 from core.hierarchy.product import Product
@@ -74,27 +74,27 @@ def say(product: Product, app: ClientApp, kind: str, node: object, grant: rules.
 def test_an_open_app_acts_for_everyone_but_whom_it_is_denied(
     acme: Account, product: Product, app: ClientApp, mia: User, olga: User
 ) -> None:
-    mias, olgas = caller(acme, product, mia, app), caller(acme, product, olga, app)
+    mias = caller(acme, product, mia, app)
     assert admitted(acme, mias)
 
     say(product, app, "member", mias.member_id, rules.Grant(is_denial=True))
 
-    assert not admitted(acme, mias)
-    assert admitted(acme, olgas)
+    assert not admitted(acme, caller(acme, product, mia, app))
+    assert admitted(acme, caller(acme, product, olga, app))
 
 
 def test_a_closed_app_acts_for_whom_it_is_shared_with(
     acme: Account, product: Product, app: ClientApp, mia: User, olga: User
 ) -> None:
-    mias, olgas = caller(acme, product, mia, app), caller(acme, product, olga, app)
+    mias = caller(acme, product, mia, app)
     set_client_app_open(app=app, is_open=False, actor=TESTS)
     assert not admitted(acme, mias)
 
     say(product, app, "team", mias.team_id, rules.Grant())
 
-    assert admitted(acme, mias)
+    assert admitted(acme, caller(acme, product, mia, app))
     # Olga sits in the organization, above the team.
-    assert not admitted(acme, olgas)
+    assert not admitted(acme, caller(acme, product, olga, app))
 
 
 def test_a_grant_ends_without_any_job(
@@ -104,11 +104,13 @@ def test_a_grant_ends_without_any_job(
     set_client_app_open(app=app, is_open=False, actor=TESTS)
     end = now() + timedelta(hours=1)
     say(product, app, "team", mias.team_id, rules.Grant(ends_at=end))
-    snapshot = directory.snapshot(acme.pk)
+    snapshot, mias = directory.snapshot(acme.pk), caller(acme, product, mia, app)
 
+    assert rights_end(mias) == end
     assert usable_llms(snapshot, mias)
     with time_machine.travel(end, tick=False):
-        # The very same snapshot, as a process keeps it.
+        # The very same caller and snapshot, as a process keeps them.
+        assert rights_end(mias) is None
         assert not usable_llms(snapshot, mias)
 
 

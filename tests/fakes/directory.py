@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
 
 from core.access.refusals import Refusal
+from core.access.rules.grants import Grant
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import PathNode
-from core.access.rules.product import ProductAccess
+from core.access.rules.product import ProductAccess, Said, Thing
 from core.access.rules.switches import Switch
 from core.gateway.ports import (
     AccountSnapshot,
@@ -45,6 +47,12 @@ PRICE = Price(
 )
 
 
+def _set_event() -> Event:
+    event = Event()
+    event.set()
+    return event
+
+
 @dataclass(slots=True)
 class FakeDirectory:
     """One account with one caller, whose LLMs are added by hand."""
@@ -58,11 +66,16 @@ class FakeDirectory:
     guardrails: tuple[BoundGuardrail, ...] = ()
     policies: dict[UUID, LlmPolicy] = field(default_factory=dict)
     switches: dict[str, dict[UUID, Switch]] = field(default_factory=dict)
+    grants: dict[Thing, dict[UUID, Grant]] = field(default_factory=dict)
+    open_things: set[Thing] = field(default_factory=set)
     content: dict[str, Kept] = field(default_factory=dict)
     logs: list[tuple[CallLog, Any]] = field(default_factory=list)
     tokens: dict[str, Principal] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    refusal_ids: list[UUID] = field(default_factory=list)
+    # Cleared, refusals wait before they are written, as on a disk that is busy.
+    writes_after: Event = field(default_factory=_set_event)
 
     def __post_init__(self) -> None:
         self.add_caller(MIA)
@@ -178,18 +191,23 @@ class FakeDirectory:
     def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
         return WalletNote("the wallet of Mia", ("Theo (team admin)", "Ada (account admin)"))
 
-    def keep_refusal(self, principal: Principal, refusal: Refusal, policy_version: int) -> UUID:
+    def keep_refusal(
+        self, principal: Principal, refusal: Refusal, policy_version: int, refusal_id: UUID
+    ) -> None:
+        """Keep it, as slowly as `writes_after` lets it."""
+        assert self.writes_after.wait(10)
         self.refusals.append(refusal)
-        return UUID(int=len(self.refusals))
+        self.refusal_ids.append(refusal_id)
 
     def _access(self, product: str) -> ProductAccess:
         on = frozenset(llm.id for llm in self.llms[product].values())
-        return ProductAccess(product, on, on, dict(self.policies), dict(self.switches))
+        return ProductAccess(product, on, on, open_things=frozenset(self.open_things))
 
     def _principal(self, token: str) -> Principal:
         if token not in self.tokens:
             raise Unauthenticated("This key is unknown or revoked.")
-        return replace(self.tokens[token], policy_version=self.version)
+        said = Said(dict(self.policies), dict(self.switches), dict(self.grants))
+        return replace(self.tokens[token], said=said, policy_version=self.version)
 
 
 def _account(slug: str) -> AccountRef:

@@ -2,7 +2,7 @@
 
 The model's name says how: `ok`, `tools`, `no-usage`, `zero-usage`, `absurd-usage`, `lies`,
 `error-429` (any status), `hangs`, `reset-first`, `reset-middle`, `malformed`, `cut`, `empty`,
-`secret-error`. Raw sockets, since no framework breaks a connection in the middle of a chunk.
+`wrong-key`, `secret-error`. Raw sockets, since no framework breaks a connection in mid-chunk.
 
 Alone: `python -m tests.fakes.upstream 9009 [seconds between chunks]`.
 """
@@ -14,10 +14,13 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 # Twenty-two chunks: the stream that the figures in docs/performance.md speak of.
 WORDS = [f"word{number:02d} " for number in range(20)]
 PROMPT_TOKENS, COMPLETION_TOKENS = 11, 22
+# Refusals that repeat the key, as OpenAI's do in part.
+_WITH_KEY = {"wrong-key": (401, "Incorrect API key provided"), "secret-error": (400, "bad key")}
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class FakeUpstream:
 
     words: list[str] = field(default_factory=lambda: list(WORDS))
     chunk_seconds: float = 0.0
+    image_seconds: float = 0.0
     seen: list[Seen] = field(default_factory=list)
     # How often a client left before its answer was complete.
     abandoned: int = 0
@@ -63,7 +67,7 @@ class FakeUpstream:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while (request := await _read(reader)) is not None:
+            while (request := await read_request(reader)) is not None:
                 if self.keeps_requests:
                     self.seen.append(request)
                 if request.body.get("model") == "hangs":
@@ -77,24 +81,24 @@ class FakeUpstream:
 
     async def _answer(self, request: Seen, writer: asyncio.StreamWriter) -> bool:
         model = str(request.body.get("model", "ok"))
-        if model.startswith("error-"):
-            await _send_json(writer, _error(model), status=int(model.removeprefix("error-")))
-            return True
-        if model == "secret-error":
-            key = request.headers.get("authorization", "").removeprefix("Bearer ")
-            await _send_json(writer, {"error": {"message": f"bad key {key}"}}, status=400)
-            return True
         if model == "reset-first":
             writer.transport.abort()
             return False
+        if refusal := _refusal(model, request):
+            status, body = refusal
+            await _send_json(writer, body, status=status)
+            return True
         if request.path.endswith("/embeddings"):
             await _send_json(writer, _embeddings(request.body))
         elif request.path.endswith("/images/generations"):
+            await asyncio.sleep(self.image_seconds)
             await _send_json(writer, {"created": 1, "data": [{"b64_json": "aGk="}]})
         elif (path := request.path.rpartition("/v1")[2]) in _OTHERS:
             await _send_other(path, writer)
         elif request.body.get("stream"):
             return await self._stream(request.body, model, writer)
+        elif model == "malformed":
+            await _send_raw(writer, b'{"choices": [{"message": {"con')
         else:
             await _send_json(writer, self._completion(request.body, model))
         return True
@@ -164,7 +168,8 @@ class FakeUpstream:
             yield {**_chunk(shown, {}), "choices": [], "usage": _usage(model)}
 
 
-async def _read(reader: asyncio.StreamReader) -> Seen | None:
+async def read_request(reader: asyncio.StreamReader) -> Seen | None:
+    """Return the next request of a connection, or None where there is none."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -177,7 +182,13 @@ async def _read(reader: asyncio.StreamReader) -> Seen | None:
     raw = await reader.readexactly(int(headers.get("content-length", "0")))
     if headers.get("content-type", "").startswith("multipart/"):
         return Seen(first.split(" ")[1], headers, _form_of(raw))
-    return Seen(first.split(" ")[1], headers, json.loads(raw) if raw else {})
+    return Seen(first.split(" ")[1], headers, _body_of(raw))
+
+
+def _body_of(raw: bytes) -> dict[str, Any]:
+    if not raw or raw.startswith(b"{"):
+        return dict(json.loads(raw or b"{}"))
+    return {name: values[0] for name, values in parse_qs(raw.decode()).items()}
 
 
 def _form_of(raw: bytes) -> dict[str, Any]:
@@ -193,7 +204,10 @@ def _form_of(raw: bytes) -> dict[str, Any]:
 async def _send_json(
     writer: asyncio.StreamWriter, body: dict[str, Any], *, status: int = 200
 ) -> None:
-    raw = json.dumps(body).encode()
+    await _send_raw(writer, json.dumps(body).encode(), status=status)
+
+
+async def _send_raw(writer: asyncio.StreamWriter, raw: bytes, *, status: int = 200) -> None:
     extra = "retry-after: 7\r\n" if status == 429 else ""
     writer.write(
         f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{extra}"
@@ -281,6 +295,16 @@ _OTHERS: dict[str, dict[str, Any]] = {
         ],
     },
 }
+
+
+def _refusal(model: str, request: Seen) -> tuple[int, dict[str, Any]] | None:
+    if model.startswith("error-"):
+        return int(model.removeprefix("error-")), _error(model)
+    if model in _WITH_KEY:
+        key = request.headers.get("authorization", "").removeprefix("Bearer ")
+        status, words = _WITH_KEY[model]
+        return status, {"error": {"message": f"{words}: {key}"}}
+    return None
 
 
 def _error(model: str) -> dict[str, Any]:

@@ -226,8 +226,8 @@ class Visitor:
         )
 
 
-def start(folder: Path) -> Installation:
-    """Start an installation in a folder and wait until it answers."""
+def start(folder: Path, **more: str) -> Installation:
+    """Start an installation in a folder, with `more` environment, and wait until it answers."""
     web_port, gateway_port = _free_port(), _free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(_OURS)},
@@ -235,6 +235,7 @@ def start(folder: Path) -> Installation:
         "COCKPIT_WEB_PORT": str(web_port),
         "COCKPIT_GATEWAY_PORT": str(gateway_port),
         "COCKPIT_DEMO": "1",
+        **more,
     }
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "up.log").open("ab") as log:

@@ -229,6 +229,7 @@ def rest_own_llms(at: str) -> list[Row]:
         *rest_rows("GET", ADMINS, f"{at}/own-llms", f"{at}/deployments", llm, place),
         *rest_rows("POST", ADMINS, f"{at}/own-llms", f"{at}/deployments", f"{llm}/prices"),
         *rest_rows("POST", ADMINS, f"{place}/credential", f"{place}/test"),
+        *rest_rows("GET", ADMINS, f"{place}/health"),
         *rest_rows("PATCH", ADMINS, llm, place),
         *rest_rows("DELETE", ADMINS, llm, place),
     ]
@@ -239,6 +240,7 @@ def own_llms(at: str) -> list[Row]:
     llm, place = f"{at}/llms/<uuid:own_llm_id>", f"{at}/<uuid:deployment_id>"
     return [
         *both(f"{at}/", ADMINS),
+        *get(f"{at}/health/", ADMINS),
         *both(f"{llm}/", ADMINS),
         *post(f"{llm}/price/", ADMINS),
         *post(f"{llm}/archive/", ADMINS),
@@ -299,6 +301,7 @@ ACCOUNT_ROWS = [
     *get("/console/logs/<uuid:call_id>/", KEY_HOLDERS, "404"),
     *post("/console/logs/<uuid:call_id>/content/", KEY_HOLDERS, "404"),
     *get("/console/costs/", SIGNED_IN),
+    *get("/console/performance/", SIGNED_IN),
     *get("/console/costs/export.csv", SIGNED_IN),
     *both("/console/content/", ADMINS),
     *both("/console/playground/", SIGNED_IN),

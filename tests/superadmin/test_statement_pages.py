@@ -186,7 +186,7 @@ def test_the_files_have_exact_amounts(
     _draw(globex, 0)
 
     every = _rows(sam_client.get("/statements/export.csv?state=all"))
-    some = _rows(sam_client.get("/statements/export.csv"))
+    some = _rows(sam_client.get("/statements/export.csv?q=%00acme"))
     one = _rows(sam_client.get(f"/statements/{owed.pk}/statement.csv"))
 
     assert [row[0] for row in every] == ["account", "Globex", "Acme"]

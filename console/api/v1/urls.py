@@ -36,6 +36,7 @@ urlpatterns = [
     path("deployments/<uuid:deployment_id>", _places(_ONE)),
     path("deployments/<uuid:deployment_id>/credential", _places({"post": "credential"})),
     path("deployments/<uuid:deployment_id>/test", _places({"post": "test"})),
+    path("deployments/<uuid:deployment_id>/health", _places({"get": "health"})),
     path("logs", _logs({"get": "list"}), name="logs"),
     path("logs/tail", _logs({"get": "tail"}), name="logs-tail"),
     path("logs/<uuid:call_id>", _logs({"get": "retrieve"}), name="log"),

@@ -1,7 +1,7 @@
 """All that decides about access in one product of an account, at one policy version."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +15,18 @@ from core.access.rules.why_llms import Case, decide_llm
 
 # What is granted, by its type and its id: ("agent", …).
 Thing = tuple[str, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What nodes say: all that policies, switches and grants decide on, as far as they go."""
+
+    policies: Mapping[UUID, LlmPolicy] = field(default_factory=dict)
+    switches: Mapping[str, Mapping[UUID, Switch]] = field(default_factory=dict)
+    grants: Mapping[Thing, Grants] = field(default_factory=dict)
+
+
+NOTHING_SAID = Said()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,10 @@ class ProductAccess:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ceiling", self.offered & self.on)
+
+    def where(self, said: Said) -> "ProductAccess":
+        """Return the same account where its nodes say this; it decides about those nodes only."""
+        return replace(self, policies=said.policies, switches=said.switches, grants=said.grants)
 
     def llms(self, path: Path) -> Ids:
         """Return the LLMs that the end of a path may use."""

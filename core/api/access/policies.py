@@ -135,6 +135,7 @@ class LlmPolicyViewSet(AccessViewSet):
             before = services.set_llm_policies(
                 product=self.product.slug,
                 policies=changes,
+                seen={node: self.access.policies.get(node.id, LlmPolicy()) for node in changes},
                 names=self.names,
                 actor=self.actor,
                 reason=given["reason"],

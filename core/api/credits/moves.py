@@ -14,11 +14,12 @@ from core.api.hierarchy.base import ReasonInput
 from core.api.pagination import page_of
 from core.api.serializers import ListQuery, PreviewQuery
 from core.api.viewsets import unknown_reference
+from core.credits.errors import CannotUndo
 from core.credits.models import Act
 from core.credits.planning import Change, Plan
 from core.credits.services import allocating, splitting, undoing
-from core.hierarchy.acts import may_undo
-from core.hierarchy.node_wallets import NodeWallet, may_pass_between
+from core.hierarchy.acts import may_undo, refuse_archived_of
+from core.hierarchy.node_wallets import NodeWallet, may_pass_between, refuse_archived
 from core.hierarchy.selections import Selection, all_below, chosen, unallocated_id
 from core.kit.problems import InvalidInput, NotAllowed, NotFound
 
@@ -47,7 +48,12 @@ class MovingViewSet(CreditsViewSet):
         except InvalidInput:
             raise NotFound("There is no such wallet to move credits to.") from None
 
-    def _moved(self, service: Callable[..., Act], **given: Any) -> Response:
+    def _given(self, service: Callable[..., Act]) -> Response:
+        """Give a node credits, which an archived one cannot get."""
+        refuse_archived(self.wallet_in_body("wallet", self.input["wallet"]))
+        return self._moved(service)
+
+    def _moved(self, service: Callable[..., Act]) -> Response:
         found = self.wallet_in_body("wallet", self.input["wallet"])
         act = service(
             wallet=found.wallet,
@@ -56,7 +62,7 @@ class MovingViewSet(CreditsViewSet):
             idempotency_key=self.act_key,
             label=found.label,
             nodes=found.nodes,
-            **given,
+            amount=self.input["amount"],
         )
         return Response(act_shown(act), status=201)
 
@@ -92,7 +98,7 @@ class AllocationViewSet(MovingViewSet):
     )  # fmt: skip
     def create(self, request: Request) -> Response:
         """Set what a node gets in each cycle, and move the difference from its parent now."""
-        return self._moved(allocating.allocate_credits, amount=self.input["amount"])
+        return self._given(allocating.allocate_credits)
 
     @documented(
         Operation(
@@ -136,7 +142,7 @@ class OnceViewSet(MovingViewSet):
     )  # fmt: skip
     def top_up(self, request: Request) -> Response:
         """Move free credits of a node's parent to it, once."""
-        return self._moved(allocating.top_up_credits, amount=self.input["amount"])
+        return self._given(allocating.top_up_credits)
 
     @documented(
         Operation(
@@ -147,7 +153,7 @@ class OnceViewSet(MovingViewSet):
     )  # fmt: skip
     def reclaim(self, request: Request) -> Response:
         """Move free credits of a node back to its parent, once. What is used or held stays."""
-        return self._moved(allocating.reclaim_credits, amount=self.input["amount"])
+        return self._moved(allocating.reclaim_credits)
 
     @documented(
         Operation(
@@ -167,6 +173,7 @@ class OnceViewSet(MovingViewSet):
         destination = self.wallet_in_body("destination", self.input["destination"])
         if not may_pass_between(self.product, self.scope, source.wallet, destination.wallet):
             raise NotAllowed("Only who administers what stands above both may do this.")
+        refuse_archived(destination)
         act = allocating.move_credits(
             source=source.wallet,
             destination=destination.wallet,
@@ -260,9 +267,10 @@ class UndoViewSet(CreditsViewSet):
         """Move the same credits the other way and restore the rules, as a whole or not at all."""
         act = self._act(act_id)
         reason = self.input["reason"]
-        undo = undoing.plan_undo(act)
+        undo = self._plan(act)
         done = None
         if not self.is_preview:
+            refuse_archived_of(self.product, act)
             done = undoing.undo_act(
                 act=act, reason=reason, actor=self.actor, idempotency_key=self.act_key
             )
@@ -274,6 +282,14 @@ class UndoViewSet(CreditsViewSet):
             "act": done,
         }
         return Response(self.shown(shown))
+
+    def _plan(self, act: Act) -> undoing.Undo:
+        undo = undoing.plan_undo(act)
+        try:
+            refuse_archived_of(self.product, act)
+        except CannotUndo as problem:
+            return undoing.Undo(undo.total, 0, problem.detail)
+        return undo
 
     def _act(self, act_id: UUID) -> Act:
         """Return an act of the book that changed nothing outside the caller's branch.

@@ -58,22 +58,35 @@ class Transfer(models.Model):
     """One immutable movement between two wallets of one book, in micro-credits. Append-only.
 
     A missing end is outside the book: a grant comes from there, what is taken back or expires
-    goes there.
+    goes there. Ends and book are checked together, by the constraints `transfer_from_its_book` and
+    `transfer_to_its_book`; checking them one by one as well would take a split a tenth longer.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     act = models.ForeignKey(Act, on_delete=models.PROTECT, related_name="transfers")
     book = models.ForeignKey(
-        Book, on_delete=models.PROTECT, related_name="transfers", db_index=False
+        Book,
+        on_delete=models.PROTECT,
+        related_name="transfers",
+        db_index=False,
+        db_constraint=False,
     )
     cycle = models.ForeignKey(
         Cycle, on_delete=models.PROTECT, related_name="transfers", db_index=False
     )
     from_wallet = models.ForeignKey(
-        Wallet, on_delete=models.PROTECT, null=True, related_name="transfers_out"
+        Wallet,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="transfers_out",
+        db_constraint=False,
     )
     to_wallet = models.ForeignKey(
-        Wallet, on_delete=models.PROTECT, null=True, related_name="transfers_in"
+        Wallet,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="transfers_in",
+        db_constraint=False,
     )
     amount = models.BigIntegerField()
     kind = models.CharField(max_length=16, choices=TransferKind.choices)

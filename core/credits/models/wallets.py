@@ -65,7 +65,8 @@ class Balance(models.Model):
 
     free = credited + limit - used - reserved. `limit` is 0 except on the overflow wallet.
     `overrun` is by how much use went past all that, until it is covered; admission never counts
-    it. The rows are the hottest of the product: no index but the key, and room on each page.
+    it. The rows are the hottest of the product: no column that changes is in an index, and there is
+    room on each page.
     """
 
     pk = models.CompositePrimaryKey("wallet_id", "cycle_id")
@@ -83,6 +84,7 @@ class Balance(models.Model):
 
     class Meta:
         verbose_name = _("balance")
+        indexes = (models.Index(fields=("cycle",), name="balances_of_a_cycle"),)
         constraints = (
             models.CheckConstraint(
                 condition=Q(reserved__gte=0), name="balance_reserved_not_negative"

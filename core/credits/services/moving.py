@@ -13,8 +13,7 @@ from core.credits.errors import AlreadyUndone, IdempotencyMismatch, WalletMoved,
 from core.credits.models import Act, Book, Cycle, Wallet
 from core.credits.rules import Move
 from core.credits.services.locking import BalanceRow, array_of, hold_cycle, lock_balances
-from core.credits.split_rules import by_id
-from core.kit.ids import uuid7
+from core.kit.ids import many_uuid7, uuid7
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def _transfers(act: Act, cycle: Cycle, moves: Sequence[Move]) -> list[Any]:
         act.book_id,
         cycle.pk,
         # In order, so that a history by id reads as the moves were meant.
-        array_of(sorted((uuid7() for _ in moves), key=by_id)),
+        "{" + ",".join(many_uuid7(len(moves))) + "}",
         array_of(move.source for move in moves),
         array_of(move.destination for move in moves),
         _numbers(move.amount for move in moves),

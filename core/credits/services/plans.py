@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from core.audit.services import Actor, record
 from core.credits import cycles, verbs
-from core.credits.cycles import Rhythm, boundary_after
+from core.credits.cycles import Rhythm, boundary_after, end_of_cycle
 from core.credits.errors import InvalidPlan
 from core.credits.models import Book, Cycle, Period, Plan, Rollover
 from core.credits.services.locking import keep_cycle
@@ -179,16 +179,15 @@ _FAULTS = {
 def _taking(book: Book, cycle: Cycle, terms: PlanTerms, *, is_first: bool) -> Taking:
     rhythm = rhythm_of(terms)
     now = database_now()
-    begins: datetime | None
     if is_first:
-        begins = now
-    elif _is_endless(book, cycle):
+        return Taking(now, boundary_after(now, rhythm, book.time_zone))
+    if _is_endless(book, cycle):
         begins = boundary_after(max(now, cycle.starts_at), rhythm, book.time_zone)
     else:
         begins = _next_boundary(book, cycle, now)
     if begins is None:
         return Taking(None, None)
-    return Taking(begins, boundary_after(begins, rhythm, book.time_zone))
+    return Taking(begins, end_of_cycle(begins, rhythm, book.time_zone))
 
 
 def _next_boundary(book: Book, cycle: Cycle, now: datetime) -> datetime | None:
@@ -197,7 +196,7 @@ def _next_boundary(book: Book, cycle: Cycle, now: datetime) -> datetime | None:
     # Boundaries that a renewal has missed are still made by the plans of then.
     while boundary is not None and boundary <= now:
         plan = plan_at(book, boundary)
-        boundary = boundary_after(boundary, rhythm_of(plan), book.time_zone)
+        boundary = end_of_cycle(boundary, rhythm_of(plan), book.time_zone)
     return boundary
 
 

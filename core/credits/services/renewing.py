@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.audit.services import Actor, record
 from core.credits import verbs
-from core.credits.cycles import boundary_after
+from core.credits.cycles import end_of_cycle
 from core.credits.models import (
     Act,
     Balance,
@@ -129,7 +129,7 @@ def _begin(book: Book, ended: Cycle, actor: Actor) -> _Renewal | None:
     boundary = ended.ends_at
     assert boundary is not None
     plan = plan_at(book, boundary)
-    ends_at = boundary_after(boundary, rhythm_of(plan), book.time_zone)
+    ends_at = end_of_cycle(boundary, rhythm_of(plan), book.time_zone)
     new, number = uuid7(), ended.number + 1
     with connection.cursor() as cursor:
         # The row that decides who renews. It opens once the one before has made way.

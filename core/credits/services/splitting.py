@@ -26,13 +26,13 @@ from core.credits.errors import (
     PinnedTooMuch,
     not_enough_in,
 )
-from core.credits.models import SPLIT_LEVELS, Act, Cycle, Split, Wallet
+from core.credits.models import SPLIT_LEVELS, Act, AllocationRule, Cycle, Split, Wallet
 from core.credits.planning import Plan, plan_of, plan_of_one
 from core.credits.selectors import open_cycle_of
 from core.credits.services.allocating import allocate_credits
-from core.credits.services.locking import BalanceRow, hold_cycle, hold_splits, read_balances
+from core.credits.services.locking import BalanceRow, among, hold_cycle, hold_splits
 from core.credits.services.moving import Claim, apply_moves, claim_act
-from core.credits.services.standing import lock_tree, spots_of, standing_of, write_rules
+from core.credits.services.standing import lock_tree, read_tree, standing_of, write_rules
 from core.credits.split_rules import EQUAL_SHARE, Spot, Standing, all_below, pinned_in
 from core.kit.ids import uuid7
 from core.kit.money import MAX_MICROCREDITS, format_credits
@@ -263,7 +263,9 @@ class _Work:
             raise NothingToSplit("Select at least one that is active.")
         leaving = self._left_behind(wish)
         self._read(wish.wallets | leaving)
-        standing = {wallet: self._standing.get(wallet) for wallet in wish.wallets}
+        # By the ids that were read: that equal ids are the same object is told without comparing.
+        sharing = [wallet for wallet in self._spots if wallet in wish.wallets]
+        standing = {wallet: self._standing.get(wallet) for wallet in sharing}
         if not wish.keeps_overrides:
             standing = dict.fromkeys(standing)
         return self._plan(split_id, wish.total, standing, leaving=leaving)
@@ -286,10 +288,8 @@ class _Work:
     def apply(self, plan: Plan, act: Act) -> None:
         if plan.lacking:
             raise self._lacking(plan)
-        before = {change.wallet: change.before for change in plan.changes}
-        after = {change.wallet: change.after for change in plan.changes}
         apply_moves(act=act, cycle=self._cycle, balances=self._balances, moves=plan.moves)
-        write_rules(act=act, before=before, after=after)
+        write_rules(act=act, before=plan.before, after=plan.after)
 
     def _sharing(self, split: Split, wallet: Wallet) -> dict[UUID, Standing | None]:
         """Return the rules of all of a split, of which the wallet must still be one."""
@@ -305,8 +305,11 @@ class _Work:
         """Return those of the split in force for the same level who do not take part any more."""
         if not wish.level:
             return frozenset()
-        old = Split.objects.filter(source=wish.source, level=wish.level, ended_by=None)
-        return frozenset(old.values_list("rules__wallet", flat=True)) - wish.wallets - {None}
+        old = AllocationRule.objects.filter(
+            split__source=wish.source, split__level=wish.level, split__ended_by=None
+        )
+        gone = old.exclude(wallet_id__in=among(wish.wallets))
+        return frozenset(gone.values_list("wallet_id", flat=True))
 
     def _read(self, wallets: Collection[UUID]) -> None:
         book, all_of_them = self._source.book, {*wallets, self._source.pk}
@@ -314,9 +317,11 @@ class _Work:
             self._spots, self._balances = lock_tree(
                 book, self._cycle, all_of_them, with_unallocated=self._source.depth == 0
             )
+            # After the lock: a rule only changes under its balance's.
+            self._standing = standing_of(wallets)
         else:
-            self._spots = spots_of(book, all_of_them)
-            self._balances = read_balances(self._cycle, self._spots)
+            self._spots, self._balances, self._standing = read_tree(book, self._cycle, all_of_them)
+            self._standing.pop(self._source.pk, None)
         below = all_below(self._source.pk, spots=self._spots)
         outside = {w for w in wallets if w not in below or self._spots[w].kind not in SPLIT_LEVELS}
         if outside:
@@ -324,8 +329,6 @@ class _Work:
                 "Credits can only go to what stands below the node that they come from.",
                 wallets=[str(wallet) for wallet in sorted(outside)[:20]],
             )
-        # After the lock: a rule only changes under its balance's.
-        self._standing = standing_of(wallets)
 
     def _plan(
         self,
@@ -403,7 +406,7 @@ def _apply(
     actor: Actor,
 ) -> None:
     work.apply(plan, claim.act)
-    change = next(change for change in plan.changes if change.wallet == wallet.pk)
+    change = plan.change_of(wallet.pk)
     assert change.before is not None
     assert change.after is not None
     record(

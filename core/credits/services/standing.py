@@ -1,6 +1,9 @@
 """Reading and writing many rules at once; each change is kept with its act."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -8,9 +11,9 @@ from django.db import connection
 from core.credits.errors import WalletMoved
 from core.credits.models import Act, Book, Cycle, WalletKind
 from core.credits.selectors import book_wallet
-from core.credits.services.locking import BalanceRow, array_of, lock_balances
+from core.credits.services.locking import BalanceRow, array_of, lock_balances, read_balances
 from core.credits.split_rules import Spot, Standing, by_id
-from core.kit.ids import uuid7
+from core.kit.ids import many_uuid7
 
 # Where a wallet stands, as the table has it: its parent, its depth, its kind.
 _Places = dict[UUID, tuple[UUID | None, int, str]]
@@ -20,7 +23,27 @@ def standing_of(wallets: Iterable[UUID]) -> dict[UUID, Standing]:
     """Return the rules of those of these wallets that have one."""
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, [array_of(set(wallets))])
-        return {wallet: Standing(*values) for wallet, *values in cursor.fetchall()}
+        return _rules((wallet, values) for wallet, *values in cursor.fetchall())
+
+
+def read_tree(
+    book: Book, cycle: Cycle, wallets: Collection[UUID]
+) -> tuple[dict[UUID, Spot], dict[UUID, BalanceRow], dict[UUID, Standing]]:
+    """Return where wallets stand, with all above them, what these have, and the wallets' rules.
+
+    What `lock_tree` and `standing_of` return, as it is now, for a preview.
+    """
+    unallocated = book_wallet(book, WalletKind.UNALLOCATED).pk
+    with connection.cursor() as cursor:
+        cursor.execute(_TREE, [cycle.pk, book.pk, array_of({*wallets, unallocated})])
+        rows = cursor.fetchall()
+    places = {row[0]: (_id_of(row[1]), row[2], row[3]) for row in rows}
+    balances = {row[0]: BalanceRow(row[0], *row[3:8]) for row in rows}
+    standing = _rules((row[0], row[8:]) for row in rows if row[8] is not None)
+    above = {parent for parent, _, _ in places.values() if parent is not None} - places.keys()
+    places.update(_places(book, above))
+    balances.update(read_balances(cycle, places.keys() - balances.keys()))
+    return _spots(places, unallocated), balances, standing
 
 
 def spots_of(book: Book, wallets: Iterable[UUID]) -> dict[UUID, Spot]:
@@ -48,6 +71,15 @@ def lock_tree(
     return _spots(seen, unallocated), balances
 
 
+def rule_changes_of(act: Act) -> dict[UUID, tuple[Standing | None, Standing | None]]:
+    """Return the rules that an act changed, as it found and as it left them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGES, [act.pk])
+        rows = cursor.fetchall()
+    alike = {text: _standing_in(text) for text in {text for row in rows for text in row[1:]}}
+    return {wallet: (alike[before], alike[after]) for wallet, before, after in rows}
+
+
 def write_rules(
     *, act: Act, before: Mapping[UUID, Standing | None], after: Mapping[UUID, Standing | None]
 ) -> None:
@@ -66,13 +98,34 @@ def write_rules(
     gone = [wallet for wallet, rule in new if rule is None]
     with connection.cursor() as cursor:
         # First, while the table still has the rules as they were.
-        cursor.execute(
-            _KEEP, [act.pk, array_of(changed), array_of(uuid7() for _ in changed), *kept]
-        )
+        cursor.execute(_KEEP, [act.pk, array_of(changed), _array(many_uuid7(len(changed))), *kept])
         if gone:
             cursor.execute(_DELETE, [array_of(gone)])
         if len(gone) < len(new):
             cursor.execute(_UPSERT, kept)
+
+
+def _rules(rows: Iterable[tuple[UUID, Sequence[Any]]]) -> dict[UUID, Standing]:
+    """Return rules of their columns. Of a split thousands are alike: one stands for all."""
+    alike: dict[tuple[Any, ...], Standing] = {}
+    found = {}
+    for wallet, values in rows:
+        key = tuple(values)
+        if key not in alike:
+            amount, mode, pinned, share, split = key
+            alike[key] = Standing(amount, mode, pinned, share, _id_of(split))
+        found[wallet] = alike[key]
+    return found
+
+
+def _standing_in(text: str | None) -> Standing | None:
+    return Standing.from_json(json.loads(text)) if text is not None else None
+
+
+@lru_cache(maxsize=4096)
+def _id_of(text: str | None) -> UUID | None:
+    """Read an id that stands in thousands of rows."""
+    return UUID(text) if text is not None else None
 
 
 def _places(book: Book, wallets: Collection[UUID]) -> _Places:
@@ -81,7 +134,7 @@ def _places(book: Book, wallets: Collection[UUID]) -> _Places:
     with connection.cursor() as cursor:
         while missing:
             cursor.execute(_PLACES, [book.pk, array_of(missing)])
-            found = {pk: (parent, depth, kind) for pk, parent, depth, kind in cursor.fetchall()}
+            found = {row[0]: (_id_of(row[1]), row[2], row[3]) for row in cursor.fetchall()}
             places.update(found)
             parents = {parent for parent, _, _ in found.values() if parent is not None}
             missing = parents - places.keys()
@@ -112,12 +165,25 @@ def _array(words: Iterable[str]) -> str:
 
 
 _STANDING = """
-SELECT wallet_id, amount, mode, pinned, share, split_id FROM credits_allocationrule
+SELECT wallet_id, amount, mode, pinned, share, split_id::text FROM credits_allocationrule
 WHERE wallet_id IN (SELECT unnest(%s::uuid[]))
 """
 
+_TREE = """
+SELECT w.id, w.parent_id::text, w.depth, w.kind, b.credited, b.credit_limit, b.used, b.reserved,
+    r.amount, r.mode, r.pinned, r.share, r.split_id::text
+FROM credits_wallet w
+JOIN credits_balance b ON b.wallet_id = w.id AND b.cycle_id = %s
+LEFT JOIN credits_allocationrule r ON r.wallet_id = w.id
+WHERE w.book_id = %s AND w.id IN (SELECT unnest(%s::uuid[]))
+"""
+
+_CHANGES = """
+SELECT wallet_id, before::text, after::text FROM credits_rulechange WHERE act_id = %s
+"""
+
 _PLACES = """
-SELECT id, parent_id, depth, kind FROM credits_wallet
+SELECT id, parent_id::text, depth, kind FROM credits_wallet
 WHERE book_id = %s AND id IN (SELECT unnest(%s::uuid[]))
 """
 
@@ -136,7 +202,7 @@ ON CONFLICT (wallet_id) DO UPDATE SET
     share = EXCLUDED.share, split_id = EXCLUDED.split_id, changed_at = EXCLUDED.changed_at
 """
 
-# As `Standing.as_json` has it.
+# What `Standing.from_json` reads.
 _VALUES = """jsonb_build_object(
     'amount', {0}.amount, 'mode', {0}.mode, 'pinned', {0}.pinned, 'share', {0}.share,
     'split', {0}.split_id)"""

@@ -13,7 +13,6 @@ from core.credits.models import (
     Act,
     AllocationRule,
     Cycle,
-    RuleChange,
     Split,
     Transfer,
     TransferKind,
@@ -22,7 +21,13 @@ from core.credits.rules import Move
 from core.credits.selectors import open_cycle_of
 from core.credits.services.locking import BalanceRow, hold_cycle, hold_splits, read_balances
 from core.credits.services.moving import apply_moves, claim_act
-from core.credits.services.standing import lock_tree, spots_of, standing_of, write_rules
+from core.credits.services.standing import (
+    lock_tree,
+    rule_changes_of,
+    spots_of,
+    standing_of,
+    write_rules,
+)
 from core.credits.split_rules import Spot, Standing
 from core.kit.money import format_credits
 
@@ -140,12 +145,7 @@ class _Back:
             .values_list("from_wallet_id", "to_wallet_id", "amount", "kind", "cycle_id")
         )
         # The rules of each wallet as the act found and as it left them.
-        self._changes = {
-            wallet: (before, after)
-            for wallet, before, after in RuleChange.objects.filter(act=act).values_list(
-                "wallet_id", "before", "after"
-            )
-        }
+        self._changes = rule_changes_of(act)
         self._now: dict[UUID, Standing] = {}
         self._balances: Mapping[UUID, BalanceRow] = {}
         self._spots: Mapping[UUID, Spot] = {}
@@ -198,8 +198,7 @@ class _Back:
             ):
                 raise CannotUndo("A node has moved to another place since.")
         for wallet, (_, left) in self._changes.items():
-            now = self._now.get(wallet)
-            if (now.as_json() if now else None) != left:
+            if self._now.get(wallet) != left:
                 raise CannotUndo("An allocation was changed again since. Undo that first.")
         if self.possible < self.total:
             raise CannotUndo(
@@ -218,7 +217,7 @@ class _Back:
         after: dict[UUID, Standing | None] = {}
         for wallet, (found, _) in self._changes.items():
             before[wallet] = self._now.get(wallet)
-            after[wallet] = Standing.from_json(found) if found is not None else None
+            after[wallet] = found
         sharing = AllocationRule.objects.filter(split__act=self._act)
         joined = set(sharing.values_list("wallet_id", flat=True)) - before.keys()
         for wallet, rule in standing_of(joined).items():

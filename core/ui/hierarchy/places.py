@@ -13,7 +13,8 @@ from core.access.permissions import may
 from core.access.scopes import Scope, scope_of
 from core.hierarchy import selectors
 from core.hierarchy.administration import has_whole_seat, require_whole_seat
-from core.hierarchy.credit_tree import Holding, own_holdings
+from core.hierarchy.credit_tree import own_holdings
+from core.hierarchy.holdings import Holding
 from core.hierarchy.product import Product
 from core.hierarchy.services import memberships
 from core.kit.problems import NotFound

@@ -134,9 +134,19 @@ Said = Mapping[PathNode, tuple[PolicyRow, Mapping[str, Switch | None]]]
 
 
 def apply(
-    request: HttpRequest, site: ProductSite, said: Said, label: str, reason: str = ""
+    request: HttpRequest,
+    site: ProductSite,
+    said: Said,
+    label: str,
+    reason: str = "",
+    *,
+    seen: Mapping[PathNode, Mapping[str, Switch | None]] | None = None,
 ) -> None:
-    """Save switches, all or none, and keep those before for a click on Revert."""
+    """Save switches, all or none, and keep those before for a click on Revert.
+
+    Raises:
+        ChangedMeanwhile: a node does not say any more what was `seen`.
+    """
     access, scope = access_to_features(request, site), scope_of(request.user, site.slug)
     for row, switches in said.values():
         for feature, switch in switches.items():
@@ -144,6 +154,7 @@ def apply(
     before = set_features(
         product=site.slug,
         switches={node: switches for node, (_row, switches) in said.items()},
+        seen=seen,
         actor=actor_of(request),
         reason=reason,
     )
@@ -151,7 +162,11 @@ def apply(
         messages.info(request, _("Nothing to change."))
         return
     Undo(request, _UNDO, site.slug).keep(
-        label, [{"node": str(node.id), "said": _packed(said)} for node, said in before.items()]
+        label,
+        [
+            {"node": str(node.id), "said": _packed(was), "left": _packed(said[node][1])}
+            for node, was in before.items()
+        ],
     )
     messages.success(request, _("%s is changed. It counts from the next call on.") % label)
 
@@ -169,7 +184,12 @@ def _revert(request: HttpRequest, site: ProductSite) -> None:
         for each in kept
         if (row := rows.get(UUID(each["node"]))) is not None
     }
-    apply(request, site, said, label, _("Reverted"))
+    seen = {
+        row.node: _unpacked(each["left"])
+        for each in kept
+        if "left" in each and (row := rows.get(UUID(each["node"]))) is not None
+    }
+    apply(request, site, said, label, _("Reverted"), seen=seen)
 
 
 def _packed(said: Mapping[str, Switch | None]) -> dict[str, list[bool] | None]:

@@ -1,5 +1,6 @@
 """LLM access: which node may use which LLM, told apart by what is inherited and what is its own."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
-from core.access.services import set_llm_policies
+from core.access.services import changed, set_llm_policies
 from core.hierarchy.effects import Effect, effect_of_policies
 from core.hierarchy.policies import (
     PolicyRow,
@@ -99,6 +100,9 @@ class PolicyForm(CockpitForm):
         help_text=gettext_lazy("It stands in the audit log."),
     )
 
+    # What the node said when the page was shown: nobody overwrites what they have not seen.
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
+
     def __init__(self, *args: Any, llms: Mapping[UUID, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(str(key), title) for key, title in llms.items()]
@@ -159,6 +163,8 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
         if request.method == "POST" and form.is_valid():
             policy = desk.with_hidden(before, form.policy())
             with problems_as_form_errors(form):
+                if form.cleaned_data["seen"] not in {"", _mark(before)}:
+                    raise changed(row.node)
                 check_within(desk.access, row, desk.scope, policy)
                 effect = effect_of_policies(site.product, desk.access, {row.node: policy})
                 if request.POST.get("act") == "apply":
@@ -301,14 +307,28 @@ class Desk:
         self.apply_all({row.node: (row, policy)}, reason, label=row.node.label)
 
     def apply_all(
-        self, said: Mapping[PathNode, tuple[PolicyRow, LlmPolicy]], reason: str, *, label: str
+        self,
+        said: Mapping[PathNode, tuple[PolicyRow, LlmPolicy]],
+        reason: str,
+        *,
+        label: str,
+        seen: Mapping[PathNode, LlmPolicy] | None = None,
     ) -> None:
-        """Save policies, all or none, and keep those before for a click on Revert."""
+        """Save policies, all or none, and keep those before for a click on Revert.
+
+        They follow from what this request has read, or from what was `seen` before it.
+
+        Raises:
+            ChangedMeanwhile: a node says something else by now.
+        """
         for row, policy in said.values():
             check_within(self.access, row, self.scope, policy)
+        policies = {node: policy for node, (_row, policy) in said.items()}
+        now = {node: self.access.policies.get(node.id, LlmPolicy()) for node in said}
         before = set_llm_policies(
             product=self._site.slug,
-            policies={node: policy for node, (_row, policy) in said.items()},
+            policies=policies,
+            seen=now if seen is None else seen,
             names={llm.pk: llm.name for llm in self.llms},
             actor=actor_of(self._request),
             reason=reason,
@@ -316,7 +336,13 @@ class Desk:
         if not before:
             messages.info(self._request, _("Nothing to change."))
             return
-        self._undo.keep(label, [_packed(node, policy) for node, policy in before.items()])
+        self._undo.keep(
+            label,
+            [
+                {**_packed(node, policy), "left": _packed(node, policies[node])}
+                for node, policy in before.items()
+            ],
+        )
         messages.success(
             self._request, _("%s is changed. It counts from the next call on.") % label
         )
@@ -333,7 +359,12 @@ class Desk:
             for each in kept
             if (row := rows.get(UUID(each["node"]))) is not None
         }
-        self.apply_all(said, _("Reverted"), label=label)
+        seen = {
+            row.node: _unpacked(each["left"])
+            for each in kept
+            if "left" in each and (row := rows.get(UUID(each["node"]))) is not None
+        }
+        self.apply_all(said, _("Reverted"), label=label, seen=seen)
 
     def undoable(self) -> str | None:
         """Return what can be reverted, by name."""
@@ -366,11 +397,19 @@ def _initial(policy: LlmPolicy) -> dict[str, Any]:
         "add": [str(each) for each in policy.add],
         "block": [str(each) for each in policy.block],
         "is_locked": policy.is_locked,
+        "seen": _mark(policy),
     }
 
 
 def _packed(node: PathNode, policy: LlmPolicy) -> dict[str, Any]:
     return {"node": str(node.id), **_initial(policy)}
+
+
+def _mark(policy: LlmPolicy) -> str:
+    """Return a short text that two policies share only if they say the same."""
+    only = None if policy.only is None else sorted(policy.only)
+    values = (only, sorted(policy.add), sorted(policy.block), policy.is_locked)
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:32]
 
 
 def _unpacked(kept: Mapping[str, Any]) -> LlmPolicy:

@@ -1,5 +1,6 @@
 """Sharing: who has one thing, through what, until when; and what a change would do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -16,6 +17,7 @@ from core.access.granting import set_grants
 from core.access.permissions import may
 from core.access.resources import Resource, resource_types
 from core.access.rules.grants import Grant
+from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
 from core.access.scopes import Scope, scope_of
 from core.access.words import reason_in_words
@@ -262,20 +264,34 @@ class _Desk:
             made.append(Option(act, labels[act], is_now, gains, losses))
         return made
 
-    def apply(self, row: PolicyRow, grant: Grant | None, reason: str) -> None:
-        """Save what a node says, and keep what it said before for a click on Revert."""
+    def apply(
+        self,
+        row: PolicyRow,
+        grant: Grant | None,
+        reason: str,
+        *,
+        seen: Mapping[PathNode, Grant | None] | None = None,
+    ) -> None:
+        """Save what a node says, and keep what it said before for a click on Revert.
+
+        Raises:
+            ChangedMeanwhile: it does not say any more what was `seen`.
+        """
         check_grant_within(self.access, row, self._scope, self.resource, grant)
         before = set_grants(
             product=self._site.slug,
             resource=self.resource,
             grants={row.node: grant},
+            seen=seen,
             actor=actor_of(self._request),
             reason=reason,
         )
         if not before:
             messages.info(self._request, _("Nothing to change."))
             return
-        self._request.session[_UNDO] = _packed(self.resource, row, before[row.node])
+        left = _packed(self.resource, row, grant)
+        kept = {**_packed(self.resource, row, before[row.node]), "left": left}
+        self._request.session[_UNDO] = kept
         done = _("%s is changed. It counts from the next call on.") % row.node.label
         messages.success(self._request, done)
 
@@ -301,7 +317,8 @@ class _Desk:
             return
         kept = self._request.session.pop(_UNDO)
         row = row_named(self._site.product, self._scope, kept["kind"], UUID(kept["node"]))
-        self.apply(row, _unpacked(kept), _("Reverted"))
+        seen = {row.node: _unpacked(kept["left"])} if "left" in kept else None
+        self.apply(row, _unpacked(kept), _("Reverted"), seen=seen)
 
     def _rows(self) -> Any:
         return grants_for(self._site.product, self._scope).filter(

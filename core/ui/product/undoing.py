@@ -12,7 +12,7 @@ class Undo:
         self._session, self._key, self._product = request.session, key, product
 
     def keep(self, label: str, nodes: list[dict[str, Any]]) -> None:
-        """Keep what nodes said before."""
+        """Keep what nodes said before, and what the change has left."""
         self._session[self._key] = {"product": self._product, "label": label, "nodes": nodes}
 
     @property

@@ -1,6 +1,5 @@
 """Usage: the last calls, totals by day, member, team and LLM, and what is left."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,7 +27,7 @@ _TOP = 8
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """A row of a ranking, and the page that shows only its calls."""
+    """A row of a ranking, and the page that shows only its calls; micro-credits."""
 
     label: str
     calls: int
@@ -87,7 +86,6 @@ def urls(site: ProductSite) -> list[URLPattern]:
             charges=named_charges(site.product, event.charges),
             charged_hint=f"{format_credits(event.reserved)} were reserved",
             factor_hint=f"× credit factor {event.factor.normalize():f}",
-            guardrails=json.dumps(event.guardrails, indent=2),
         )
 
     @page(permission=site.permission("view_usage"))

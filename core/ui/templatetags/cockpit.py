@@ -15,6 +15,8 @@ from core.kit.money import MICROCREDITS_PER_CREDIT, format_credits
 
 register = template.Library()
 
+# More than that is read as seconds.
+_MOST_MILLISECONDS = 10_000
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -60,6 +62,14 @@ def usd(amount: Decimal | None) -> str:
 def count(number: int | None) -> str:
     """A whole number with thousands separators."""
     return "–" if number is None else f"{number:,}"
+
+
+@register.filter
+def milliseconds(number: float | None) -> str:
+    """A time as people read it: 250 ms, 4.2 s."""
+    if number is None:
+        return "–"
+    return f"{number:,.0f} ms" if number < _MOST_MILLISECONDS else f"{number / 1000:,.1f} s"
 
 
 @register.filter

@@ -368,13 +368,17 @@
     };
   };
 
+  // A line needs two ends; what has no neighbour is a dot.
+  const isAlone = (values, at) =>
+    (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
+
   const dataset = (series, index, data) => {
     const tone = colour(series.tone === "bad" ? "--ck-series-bad" : `--ck-series-${(series.tone || index + 1)}`);
     const common = { label: series.name, data: series.values, unit: series.unit || data.unit };
     if (series.kind === "line") {
       return {
         ...common, type: "line", borderColor: tone, backgroundColor: tone, borderWidth: 2,
-        pointRadius: 0, pointHoverRadius: 4, pointHitRadius: 12, tension: .25,
+        pointRadius: (point) => (isAlone(series.values, point.dataIndex) ? 3 : 0), pointHoverRadius: 4, pointHitRadius: 12, tension: .25,
       };
     }
     return {

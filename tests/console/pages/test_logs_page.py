@@ -292,14 +292,48 @@ def test_costs_show_ones_own_or_what_one_administers(
     assert own.context["part"].is_own
     assert not all_of_it.context["part"].is_own
     assert ada_client.get("/console/costs/", {"whose": "mine"}).context["part"].is_own
-    assert "rate_limit_exceeded" in text_of(own)
-    refused = own.context["errors_chart"].series[0].values
-    assert refused[-1] == 1
+    assert "/console/performance/?days=30&amp;whose=mine" in own.content.decode()
     header = mia_client.get("/console/costs/export.csv").content.decode().splitlines()[0]
     assert header == "by,id,name,calls,errors,tokens,cost usd,credits"
 
 
 # -- playground ------------------------------------------------------------------------------------
+
+
+def test_performance_is_of_ones_own_calls_or_of_what_one_administers(
+    mia_client: AccountClient, ada_client: AccountClient, acme: Account, mia: User, theo: User
+) -> None:
+    log_of(acme, mia, status_code=429, error_code="rate_limit_exceeded")
+    log_of(acme, mia, latency_ms=1_234)
+    log_of(acme, theo, llm="his", latency_ms=50)
+
+    own = mia_client.get("/console/performance/")
+    every = ada_client.get("/console/performance/", {"days": "1", "measure": "first", "p": "50"})
+    one = ada_client.get("/console/performance/", {"llm": "his"})
+
+    assert (own.context["total"].calls, own.context["total"].p50) == (2, 1_234)
+    assert [name for name, *_ in own.context["by_llm"]] == ["gpt-5"]
+    assert "rate_limit_exceeded" in text_of(own)
+    assert "1,234 ms" in text_of(own)
+    assert [name for name, *_ in every.context["by_llm"]] == ["gpt-5", "his"]
+    assert every.context["total"].p50 == 80
+    assert (one.context["total"].calls, one.context["total"].p95) == (1, 50)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"days": "x"},
+        {"p": "101"},
+        {"measure": "steps"},
+        {"llm": "a\x00b"},
+        {"llm": "none of these"},
+    ],
+)
+def test_performance_of_what_makes_no_sense_is_a_page(
+    mia_client: AccountClient, asked: dict[str, str]
+) -> None:
+    assert mia_client.get("/console/performance/", asked).status_code == 200
 
 
 def test_the_playground_offers_what_one_may_call(mia_client: AccountClient, acme: Account) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from console.models import Deployment, OwnLlm
-from console.selectors.own_llms import own_llm_named
+from console.selectors.own_llms import credential_states, own_llm_named
 from core.gateway.probing import PATH, read_ticket
 from core.identity.models import User
 from core.tenancy.context import in_account
@@ -229,3 +229,90 @@ def test_deployments_over_rest(
     assert ada_client.delete(f"{at}/{one}").status_code == 204
     assert ada_client.get(f"{at}/{one}").status_code == 404
     assert gateway.asked == [row["id"]]
+
+
+def test_health_says_how_each_deployment_does_and_tests_it(
+    ada_client: AccountClient, acme: Account, gateway: type[FakeGateway]
+) -> None:
+    empty = ada_client.get(f"{HOME}health/")
+    llm = add_llm(ada_client, acme)
+    add_place(ada_client, llm)
+    with in_account(acme):
+        place = Deployment.objects.get(llm=llm)
+    broken = ada_client.get(f"{HOME}health/")
+    gateway.verdict = {"outcome": "ok", "detail": "OK", "latency_ms": 80, "facts": {}}
+
+    tested = ada_client.post(f"{HOME}{place.pk}/test/", {"next": "health"})
+    well = ada_client.get(f"{HOME}health/")
+    over_rest = ada_client.get(f"/api/console/v1/deployments/{place.pk}/health").json()
+
+    assert "No LLMs of your own yet" in text_of(empty)
+    assert "Test failed" in text_of(broken)
+    assert broken.context["well"] == 0
+    assert tested["Location"] == f"{HOME}health/"
+    assert "Ready, no calls" in text_of(well)
+    assert well.context["well"] == 1
+    assert (over_rest["state"], over_rest["tries"], len(over_rest["hours"])) == ("idle", 0, 24)
+
+
+def test_a_failed_test_says_what_to_do(
+    ada_client: AccountClient, acme: Account, gateway: type[FakeGateway]
+) -> None:
+    llm = add_llm(ada_client, acme)
+    where = add_place(ada_client, llm)["Location"]
+    for outcome, words in (
+        ("credential", "store another below"),
+        ("unreachable", "Nothing answers at this address"),
+        ("address", "ask a super admin to allow this one"),
+        ("unknown_model", "has no such model"),
+    ):
+        gateway.verdict = {"outcome": outcome, "detail": "No.", "latency_ms": 1, "facts": {}}
+        ada_client.post(f"{where}test/")
+
+        assert words in text_of(ada_client.get(where))
+
+
+def test_archiving_an_llm_forgets_its_credentials(
+    ada_client: AccountClient, acme: Account, gateway: type[FakeGateway]
+) -> None:
+    llm = add_llm(ada_client, acme)
+    add_place(ada_client, llm)
+    with in_account(acme):
+        place = Deployment.objects.get(llm=llm)
+        assert credential_states([place])
+
+    ada_client.post(f"{HOME}llms/{llm.pk}/archive/")
+
+    with in_account(acme):
+        assert credential_states([place]) == {}
+
+
+def test_versions_of_a_price_are_listed(
+    ada_client: AccountClient, acme: Account, gateway: type[FakeGateway]
+) -> None:
+    llm = add_llm(ada_client, acme)
+    for price in ("2", "3"):
+        ada_client.post(f"{HOME}llms/{llm.pk}/price/", {"input_usd": price, "output_usd": "8"})
+
+    shown = text_of(ada_client.get(f"{HOME}llms/{llm.pk}/"))
+
+    assert "2 versions" in shown
+    assert "$2.00" in shown
+    assert "$3.00" in shown
+
+
+def test_many_deployments_over_rest_take_as_many_queries_as_few(
+    ada_client: AccountClient,
+    acme: Account,
+    gateway: type[FakeGateway],
+    django_assert_max_num_queries: Any,
+) -> None:
+    llm = add_llm(ada_client, acme)
+    for number in range(8):
+        add_place(ada_client, llm, upstream_model=f"gpt-own-{number}")
+
+    with django_assert_max_num_queries(12):
+        rows = ada_client.get("/api/console/v1/deployments").json()["items"]
+
+    assert len(rows) == 8
+    assert {row["credential"]["last_four"] for row in rows} == {"wxyz"}

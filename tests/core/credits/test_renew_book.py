@@ -4,7 +4,7 @@ import pytest
 from django.db.models import Sum
 
 from core.audit.models import AuditEntry
-from core.credits import charging
+from core.credits import charging, statements_of_wallets
 from core.credits.invariants import broken_invariants
 from core.credits.models import (
     Balance,
@@ -16,7 +16,7 @@ from core.credits.models import (
     WalletKind,
 )
 from core.credits.selectors import figures_of, granted_in, health
-from core.credits.services import books
+from core.credits.services import books, plans
 from core.notifications.models import Notification
 from tests.cast import ADA, TESTS
 from tests.factories.credits import (
@@ -32,7 +32,7 @@ from tests.factories.credits import (
     spend,
     top_up,
 )
-from tests.factories.cycles import open_cycle, renew, set_plan
+from tests.factories.cycles import at, begin_at, open_cycle, renew, set_plan
 
 
 @pytest.fixture
@@ -172,6 +172,19 @@ def test_a_negative_rest_is_carried_into_the_next_cycle(member: Branch) -> None:
     assert broken_invariants() == []
 
 
+def test_a_statement_opens_with_what_was_short_before(member: Branch) -> None:
+    settle(hold(member.membership, 100), 130)
+    renew(member.book)
+
+    cycles = Cycle.objects.filter(book=member.book).order_by("number")
+    first, second = (statements_of_wallets.statement_of(member.membership, one) for one in cycles)
+
+    assert (first.opening, [line.amount for line in first.lines]) == (0, [100, 30])
+    assert (first.used, first.closing) == (130, 0)
+    assert (second.opening, [line.amount for line in second.lines]) == (-30, [100])
+    assert second.closing == 70
+
+
 def test_a_negative_rest_that_no_rule_covers_stays_an_overrun(branch: Branch) -> None:
     set_plan(branch.book)
     top_up(branch.organization, 10)
@@ -185,6 +198,26 @@ def test_a_negative_rest_that_no_rule_covers_stays_an_overrun(branch: Branch) ->
     assert balance.overrun == 0
     assert statement_of(branch, 1) == (20, 20, 0, "settled")
     assert broken_invariants() == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "ends"),
+    [("America/New_York", "2026-04-01 04:00"), ("Asia/Tokyo", "2026-03-31 15:00")],
+)
+def test_another_time_zone_makes_no_cycle_of_a_few_hours(
+    branch: Branch, zone: str, ends: str
+) -> None:
+    """There would be a whole grant in it."""
+    set_plan(branch.book, grant=1000)
+    begin_at(branch.book, at("2026-02-01 00:00"), ends_at=at("2026-03-01 00:00"))
+    set_plan(branch.book, grant=2000)
+    plans.set_time_zone(book=branch.book, time_zone=zone, actor=TESTS)
+
+    renew(branch.book, at("2026-03-15 00:00"))
+
+    cycle = open_cycle(branch.book)
+    assert (cycle.number, cycle.starts_at) == (2, at("2026-03-01 00:00"))
+    assert cycle.ends_at == at(ends)
 
 
 def test_a_new_wallet_is_in_the_new_cycle_only(member: Branch) -> None:

@@ -131,7 +131,7 @@ async def test_provider_that_lies_about_its_model_changes_no_price(
     assert ledger.charged == 19_800
 
 
-async def test_stream_without_an_end_is_charged_all_the_same(
+async def test_stream_without_an_end_is_not_passed_off_as_whole(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, ledger: FakeLedger
 ) -> None:
     directory.add_llm("cut", api_base=upstream.url)
@@ -139,9 +139,11 @@ async def test_stream_without_an_end_is_charged_all_the_same(
     answer = await client.stream("Hello", model="cut").done()
 
     assert answer.text == "".join(upstream.words)
+    assert answer.events[-1]["error"]["code"] == "upstream_failed"
     [event] = ledger.charges
-    assert event.is_estimated
+    assert (event.outcome, event.is_estimated) == ("error", True)
     assert event.output_tokens >= 20
+    assert ledger.charged > 0
 
 
 async def test_empty_stream_costs_its_input(

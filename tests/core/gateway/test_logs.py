@@ -12,6 +12,7 @@ from core.gateway.limits import KeyLimits
 from core.usage.models import CallLog
 from core.usage.policies import Kept
 from tests.core.gateway.client import GatewayClient
+from tests.core.gateway.test_dispatching import spread
 from tests.core.gateway.test_rates import limit
 from tests.fakes.directory import EVERYBODY, FakeDirectory
 from tests.fakes.upstream import FakeUpstream
@@ -86,6 +87,36 @@ async def test_failures_of_the_provider_are_logged(
     [(log, _)] = await logged(gateway, directory)
 
     assert (log.status_code, log.error_code) == (502, "upstream_failed")
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_who_could_not_answer_is_logged_with_the_reason(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, gateway: Gateway,
+    is_stream: bool,
+) -> None:  # fmt: skip
+    spread(directory, upstream, "error-500", "error-429", "ok")
+    await client.chat("Hello", model="spread", stream=is_stream)
+
+    [(log, _)] = await logged(gateway, directory)
+
+    assert log.tried == ["openai/error-500", "openai/error-429", "openai/ok"]
+    assert log.passed_over == [
+        {"deployment": "openai/error-500", "code": "upstream_failed"},
+        {"deployment": "openai/error-429", "code": "upstream_rate_limited"},
+    ]
+
+
+async def test_the_one_with_which_a_call_ended_was_not_passed_over(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, gateway: Gateway
+) -> None:
+    spread(directory, upstream, "error-500", "error-503")
+    await client.chat("Hello", model="spread")
+
+    [(log, _)] = await logged(gateway, directory)
+
+    # The failure of the last one is the call's own, and stands in its event.
+    assert log.status_code == 502
+    assert [each["deployment"] for each in log.passed_over] == ["openai/error-500"]
 
 
 async def test_nobody_we_know_leaves_no_log(

@@ -277,9 +277,10 @@ async def test_key_of_nobody_and_of_a_foreign_account_are_unknown(
     assert not upstream.seen
 
 
-async def _until_listening(real: Real) -> None:
-    async with asyncio.timeout(5):
-        while not real.gateway._watch.is_listening:  # noqa: ASYNC110  it has no event
+async def _until_listening(real: Real, *, is_listening: bool = True) -> None:
+    async with asyncio.timeout(10):
+        # It has no event to wait for.
+        while real.gateway._watch.is_listening is not is_listening:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
+from core.access.scopes import EVERYTHING
 from core.credits.models import Wallet
-from core.hierarchy.credit_tree import Holding, credit_tree, own_holdings
+from core.hierarchy import credit_tree as credit_tree_module
+from core.hierarchy.credit_tree import branch_rows, credit_tree, own_holdings
+from core.hierarchy.holdings import Holding
+from core.hierarchy.node_wallets import wallet_for
 from core.hierarchy.product import Product
 from core.hierarchy.services import nodes
 from core.hierarchy.wallets import last_movements, wallet_labels
@@ -100,8 +104,8 @@ def test_members_of_an_organization_stand_below_it(branch: ProductBranch) -> Non
 
     assert [(row.label, row.depth) for row in rows] == [
         ("Marketing", 0),
-        ("Olga Organizer", 1),
         ("Content", 1),
+        ("Olga Organizer", 1),
     ]
 
 
@@ -138,3 +142,68 @@ def test_the_movements_of_many_wallets_take_four_queries(
         movements = last_movements(branch.product, branch.book)
 
     assert {move.destination for move in movements} >= {"Content", "Mia Member in Content"}
+
+
+def test_a_long_branch_comes_page_by_page_and_each_row_once(
+    branch: ProductBranch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credit_tree_module, "PAGE", 3)
+    monkeypatch.setattr(credit_tree_module, "MOST_TEAMS", 2)
+    for number in range(6):
+        nodes.create_team(
+            product=branch.product,
+            organization=branch.organization,
+            name=f"Team {number}",
+            actor=TESTS,
+        )
+    top = wallet_for(branch.product, EVERYTHING, branch.organization.wallet_id)
+    first = credit_tree(branch.product, open_id=branch.organization.pk).rows
+    cycle = credit_tree(branch.product).cycle
+
+    rows = list(first)
+    while rows[-1].more:
+        start = rows[-1].more[-1].start
+        rows += branch_rows(branch.product, EVERYTHING, top, cycle=cycle, start=start)
+
+    assert [row.label for row in first] == ["Marketing", "Content", "Team 0", "Team 1"]
+    assert [row.label for row in rows] == [
+        "Marketing",
+        "Content",
+        *(f"Team {number}" for number in range(6)),
+        "Olga Organizer",
+    ]
+
+
+def test_the_open_team_is_in_sight_however_many_stand_before_it(
+    branch: ProductBranch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credit_tree_module, "PAGE", 1)
+    monkeypatch.setattr(credit_tree_module, "MOST_TEAMS", 1)
+    nodes.create_team(
+        product=branch.product, organization=branch.organization, name="Before", actor=TESTS
+    )
+
+    rows = credit_tree(branch.product, open_id=branch.team.pk).rows
+
+    assert [row.label for row in rows] == ["Marketing", "Before", "Content", "Mia Member"]
+
+
+def test_members_outside_of_teams_are_announced_below_an_organization(
+    branch: ProductBranch,
+) -> None:
+    rows = credit_tree(branch.product).rows
+
+    assert [row.label for row in rows] == ["Marketing", "Content"]
+    assert [(more.wallet_id, more.start) for more in rows[-1].more] == [
+        (branch.organization.wallet_id, 1)
+    ]
+
+
+def test_who_is_found_says_whose_credits_they_draw_on(branch: ProductBranch) -> None:
+    (mia,) = credit_tree(branch.product, term="mia").rows
+
+    assert (mia.label, mia.source, mia.inherits_from) == (
+        "Mia Member in Content",
+        "inherits",
+        "Content",
+    )

@@ -134,6 +134,33 @@ def test_a_change_is_reverted_by_one_click(
     assert policy_of(branch.team) == LlmPolicy()
 
 
+def test_nobody_reverts_or_overwrites_what_somebody_else_has_said_since(
+    ada_client: AccountClient,
+    client_for: Callable[..., AccountClient],
+    olga: User,
+    acme: Account,
+    branch: ProductBranch,
+    product: Product,
+    llms: tuple[Llm, Llm],
+    policy_of: Callable[[Any], LlmPolicy],
+) -> None:
+    gpt, haiku = llms
+    olgas = client_for(olga, acme)
+    page = at(product, "team", branch.team)
+    ada_client.post(at(product, "team", branch.team, gpt), {"act": "block"})
+    shown = ada_client.get(page).context["form"].initial["seen"]
+    olgas.post(at(product, "team", branch.team, haiku), {"act": "block"})
+    both = LlmPolicy(block=frozenset({gpt.pk, haiku.pk}))
+
+    reverted = ada_client.post(f"/{product.slug}/llm-access/undo/", follow=True)
+    sent = ada_client.post(page, {"seen": shown, "act": "apply"})
+
+    assert "Somebody has changed Content since." in text_of(reverted)
+    assert sent.status_code == 422
+    assert "Somebody has changed Content since." in text_of(sent)
+    assert policy_of(branch.team) == both
+
+
 def test_an_llm_that_is_off_keeps_its_place_in_a_policy(
     ada_client: AccountClient,
     acme: Account,
@@ -345,6 +372,27 @@ def test_features_of_many_nodes_are_changed_and_reverted(
     ada_client.post(f"/{product.slug}/features/undo/")
     with in_account(acme):
         assert feature_switches(product.slug) == {}
+
+
+def test_a_feature_that_changed_again_is_not_reverted(
+    ada_client: AccountClient,
+    client_for: Callable[..., AccountClient],
+    olga: User,
+    acme: Account,
+    branch: ProductBranch,
+    product: Product,
+) -> None:
+    path = f"/{product.slug}/features/team/{branch.team.pk}/image_generation/"
+    ada_client.post(path, {"act": "on"})
+    client_for(olga, acme).post(path, {"act": "off-locked"})
+
+    reverted = ada_client.post(f"/{product.slug}/features/undo/", follow=True)
+
+    assert "Somebody has changed Content since." in text_of(reverted)
+    with in_account(acme):
+        assert feature_switches(product.slug)["image_generation"] == {
+            branch.team.pk: Switch(is_on=False, is_locked=True)
+        }
 
 
 @pytest.mark.parametrize("page", ["llm-access", "features"])

@@ -306,6 +306,24 @@ def test_a_statement_opens_moves_and_closes(
     assert lines[3:] == [",used by calls,,-20,,", ",closing balance,,30,,"]
 
 
+def test_a_reason_does_not_run_in_a_spreadsheet(
+    ada_client: AccountClient, branch: ProductBranch, home: str
+) -> None:
+    page = f"{home}{branch.place.wallet_id}/"
+    sent = {"act": "top_up", "amount": "5", "reason": "-1+1", "nonce": nonce()}
+    ada_client.post(page, sent)
+    ada_client.post(page, {**sent, "act": "reclaim", "reason": "Back", "nonce": nonce()})
+
+    lines = ada_client.get(f"{page}statement.csv").content.decode().splitlines()
+
+    assert ",top-up,Content,5,'-1+1,5" in lines[2]
+    assert ",reclaim,Content,-5,Back,0" in lines[3]
+
+
+def test_a_search_takes_any_letters(ada_client: AccountClient, home: str) -> None:
+    assert ada_client.get(f"{home}?q=%00mia%00").status_code == 200
+
+
 def test_allocations_go_out_and_come_in(
     ada_client: AccountClient, acme: Account, branch: ProductBranch, home: str
 ) -> None:

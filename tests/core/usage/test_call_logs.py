@@ -14,7 +14,17 @@ from core.kit.problems import InvalidInput, NotAllowed, NotFound
 from core.tenancy.context import in_account
 from core.tenancy.policy import policy_version
 from core.usage import keeping, logs
-from core.usage.health import health_by_day
+from core.usage.health import (
+    Pace,
+    error_codes,
+    failed_tries,
+    pace_by_llm,
+    pace_over_time,
+    percentile_lines,
+    reasons_over_time,
+    rescued,
+    span_of,
+)
 from core.usage.models import CallLog
 from core.usage.policies import content_policy, set_content_policy
 from core.vault.services import SecretUnreadable
@@ -208,15 +218,58 @@ def test_those_who_follow_miss_nothing_that_is_still_being_written() -> None:
         assert logs.logs_after(rows, first.pk, limit=10) == [late]
 
 
-def test_days_say_how_fast_and_how_well() -> None:
+def test_paces_say_how_fast_and_how_well() -> None:
     for milliseconds in (100, 200, 300):
         write(latency_ms=milliseconds)
-    write(latency_ms=1, status_code=429)
-    write(latency_ms=9_000, status_code=502)
+    write(latency_ms=50, llm="another", first_token_ms=20)
+    write(latency_ms=1, status_code=429, error_code="rate_limit_exceeded")
+    write(latency_ms=9_000, status_code=502, error_code="upstream_error")
+    write(latency_ms=1, status_code=429, error_code="rate_limit_exceeded")
+    rows = logs.logs_for("console", EVERYTHING, user_id=None)
 
     with time_machine.travel(NOW, tick=False):
-        days = health_by_day(logs.logs_for("console", EVERYTHING, user_id=None), days=2)
+        span = span_of(2, timedelta(days=1))
+        yesterday, today = pace_over_time(rows, span, "latency_ms")
+        by_llm = pace_by_llm(rows, span, "latency_ms")
+        lines = percentile_lines(rows, span, "latency_ms", share=0.5, llms=["another", "none"])
+        reasons, others = reasons_over_time(rows, span, most=1)
+        codes = error_codes(rows, span)
 
-    assert [day.calls for day in days] == [0, 5]
-    assert (days[1].refused, days[1].failed) == (1, 1)
-    assert (days[1].median_ms, days[1].slow_ms) == (200, 290)
+    assert yesterday == Pace()
+    assert (today.calls, today.refused, today.failed) == (7, 2, 1)
+    assert (today.p50, today.p95) == (150, 285)
+    assert {llm: each.p99 for llm, each in by_llm.items()} == {"gpt-5": 298, "another": 50}
+    assert lines == {"another": [None, 50.0], "none": [None, None]}
+    assert reasons == {"rate_limit_exceeded": [0, 2]}
+    assert others == [0, 1]
+    assert [(row["status_code"], row["calls"]) for row in codes] == [(429, 2), (502, 1)]
+
+
+def test_steps_of_a_span_divide_the_day_and_end_with_the_running_one() -> None:
+    with time_machine.travel(NOW.replace(hour=14, minute=25), tick=False):
+        span = span_of(4, timedelta(hours=6))
+
+    assert [f"{moment:%d %H}" for moment in span.moments[-3:]] == [
+        f"{NOW:%d} 00", f"{NOW:%d} 06", f"{NOW:%d} 12"
+    ]  # fmt: skip
+
+
+def test_tries_that_others_made_good_are_counted_by_deployment_and_reason() -> None:
+    limited = {"deployment": "openai/one", "code": "upstream_rate_limited"}
+    write(passed_over=[limited, {"deployment": "openai/two", "code": "upstream_timeout"}])
+    write(passed_over=[limited])
+    write(passed_over=[limited], status_code=502)
+    write()
+
+    with time_machine.travel(NOW, tick=False):
+        span = span_of(24, timedelta(hours=1))
+        found = {(each.deployment, each.code): each.tries for each in failed_tries("console", span)}
+        saved = rescued("console", span)
+        elsewhere = failed_tries("copilot", span)
+
+    assert found == {
+        ("openai/one", "upstream_rate_limited"): 3,
+        ("openai/two", "upstream_timeout"): 1,
+    }
+    assert saved == 2
+    assert elsewhere == []

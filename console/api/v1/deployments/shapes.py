@@ -1,10 +1,11 @@
 """What the resource `deployments` takes and shows. Credentials are write-only."""
 
-from typing import Any
+from typing import Any, get_args
 
 from rest_framework import serializers
 
 from console.models import CheckOutcome
+from console.selectors.deployment_health import DeploymentHealth, State, state_of
 from core.api.serializers import Input, LineField, ListQuery
 from tenants.vendors import VENDORS
 
@@ -27,7 +28,15 @@ EXAMPLE: dict[str, Any] = {
         "latency_ms": 812,
         "tested_at": "2026-11-25T09:30:00Z",
     },
-    "health": {"calls": 1200, "failed": 3, "average_ms": 940},
+}
+HEALTH_EXAMPLE: dict[str, Any] = {
+    "state": "degraded",
+    "tries": 1200,
+    "failed": 31,
+    "p50_ms": 640,
+    "p95_ms": 2100,
+    "reasons": {"upstream_timeout": 31},
+    "hours": [{"began_at": "2026-11-25T09:00:00Z", "tries": 50, "failed": 2}],
 }
 
 
@@ -47,12 +56,48 @@ class CheckOutput(serializers.Serializer[Any]):
     tested_at = serializers.DateTimeField()
 
 
-class HealthOutput(serializers.Serializer[Any]):
-    """How it has done in the last day."""
+class HealthHourOutput(serializers.Serializer[Any]):
+    """One hour of a deployment."""
 
-    calls = serializers.IntegerField()
+    began_at = serializers.DateTimeField(source="moment")
+    tries = serializers.IntegerField()
     failed = serializers.IntegerField()
-    average_ms = serializers.IntegerField(allow_null=True)
+
+
+class HealthOutput(serializers.Serializer[Any]):
+    """How a deployment has done in the last day."""
+
+    state = serializers.ChoiceField(
+        choices=get_args(State),
+        help_text="By its newest calls; `idle`, `broken` and `untested` by its last test.",
+    )
+    tries = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    p50_ms = serializers.IntegerField(allow_null=True)
+    p95_ms = serializers.IntegerField(allow_null=True)
+    reasons = serializers.DictField(
+        child=serializers.IntegerField(), help_text="How often each code was the reason."
+    )
+    hours = HealthHourOutput(many=True)
+
+    def to_representation(self, instance: DeploymentHealth) -> dict[str, Any]:
+        return dict(
+            super().to_representation(
+                {
+                    "state": state_of(self.context["deployment"], instance),
+                    "tries": instance.tries,
+                    "failed": instance.failed,
+                    "p50_ms": _whole(instance.p50),
+                    "p95_ms": _whole(instance.p95),
+                    "reasons": dict(instance.reasons.most_common()),
+                    "hours": instance.hours,
+                }
+            )
+        )
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
 
 
 class DeploymentOutput(serializers.Serializer[Any]):
@@ -70,7 +115,6 @@ class DeploymentOutput(serializers.Serializer[Any]):
     is_active = serializers.BooleanField()
     credential = CredentialOutput(allow_null=True)
     test = CheckOutput(allow_null=True)
-    health = HealthOutput()
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         names = ("id", "vendor", "upstream_model", "api_base", "options", "order", "weight",
@@ -81,7 +125,6 @@ class DeploymentOutput(serializers.Serializer[Any]):
                     **{name: getattr(instance, name) for name in names},
                     "llm": instance.llm_id,
                     "credential": self.context.get("credential"),
-                    "health": self.context["health"],
                     "test": _test_of(instance),
                 }
             )

@@ -7,32 +7,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.api.v1.deployments import shapes
+from console.api.v1.own_llms.base import ACT, CHANGE, READ, TAG, OwnLlmsViewSet, listing
 from console.models import Deployment, OwnLlm
-from console.product import PRODUCT
 from console.selectors import own_llms as selectors
+from console.selectors.deployment_health import health_of
 from console.services import deployment_tests, deployments as services
-from core.api.documents import (
-    ETAG,
-    IF_MATCH,
-    IF_NONE_MATCH,
-    Operation,
-    documented,
-    page_example,
-    page_output,
-)
-from core.api.pagination import page_of
-from core.api.viewsets import CockpitViewSet, unknown_reference
+from core.api.documents import ETAG, Operation, documented
+from core.api.viewsets import unknown_reference
 from core.kit.problems import NotFound
+from core.vault.models import SealedSecret
 
-_TAG = "Own LLMs"
-_ONE: dict[str, Any] = {"output": shapes.DeploymentOutput, "example": shapes.EXAMPLE, "tag": _TAG}
+_ONE: dict[str, Any] = {"output": shapes.DeploymentOutput, "example": shapes.EXAMPLE, "tag": TAG}
 
 
-class DeploymentViewSet(CockpitViewSet):
+class DeploymentViewSet(OwnLlmsViewSet):
     """Deployments of the account's own LLMs."""
 
-    product = PRODUCT
-    read_permission = write_permission = selectors.MANAGE
     output_class = shapes.DeploymentOutput
     input_classes = {
         "create": shapes.DeploymentInput,
@@ -40,22 +30,23 @@ class DeploymentViewSet(CockpitViewSet):
         "credential": shapes.CredentialInput,
     }
     query_classes = {"list": shapes.DeploymentQuery}
+    _credentials: dict[UUID, SealedSecret] | None = None
 
     @documented(
-        Operation(
-            "listDeployments", "List deployments", _TAG, page_example(shapes.EXAMPLE),
-            output=page_output("DeploymentPage", shapes.DeploymentOutput),
-            query=shapes.DeploymentQuery,
+        listing(
+            "listDeployments", "List deployments", "DeploymentPage", shapes.DeploymentOutput,
+            shapes.EXAMPLE, query=shapes.DeploymentQuery,
         ),
         method="GET",
     )  # fmt: skip
     def list(self, request: Request) -> Response:
-        """Return where the account's own LLMs run, with how each place has done lately."""
+        """Return where the account's own LLMs run."""
         rows = selectors.deployments()
         if "llm" in self.query:
             rows = rows.filter(llm=self.query["llm"])
-        limit, cursor = self.query["limit"], self.query.get("cursor")
-        return self.many(page_of(rows, limit=limit, cursor=cursor))
+        page = self.page(rows)
+        self._credentials = selectors.credential_states(page.items)
+        return self.many(page)
 
     @documented(
         Operation(
@@ -82,8 +73,7 @@ class DeploymentViewSet(CockpitViewSet):
 
     @documented(
         Operation(
-            "getDeployment", "Read a deployment", parameters=(ETAG, IF_NONE_MATCH),
-            refusals=(404,), **_ONE,
+            "getDeployment", "Read a deployment", **READ, **_ONE,
         ),
         method="GET",
     )  # fmt: skip
@@ -94,7 +84,7 @@ class DeploymentViewSet(CockpitViewSet):
     @documented(
         Operation(
             "changeDeployment", "Change a deployment", body=shapes.DeploymentChangeInput,
-            sent={"weight": 3}, parameters=(ETAG, IF_MATCH), refusals=(404,), **_ONE,
+            sent={"weight": 3}, **CHANGE, **_ONE,
         ),
         method="PATCH",
     )  # fmt: skip
@@ -113,7 +103,7 @@ class DeploymentViewSet(CockpitViewSet):
     @documented(
         Operation(
             "setDeploymentCredential", "Store a credential", body=shapes.CredentialInput,
-            sent={"api_key": "sk-…"}, parameters=(ETAG, IF_MATCH), refusals=(404,), **_ONE,
+            sent={"api_key": "sk-…"}, **CHANGE, **_ONE,
         ),
         method="POST",
     )  # fmt: skip
@@ -125,9 +115,7 @@ class DeploymentViewSet(CockpitViewSet):
         return self.one(selectors.deployment_named(deployment_id))
 
     @documented(
-        Operation(
-            "testDeployment", "Test a deployment", parameters=(ETAG,), refusals=(404,), **_ONE
-        ),
+        Operation("testDeployment", "Test a deployment", **ACT, **_ONE),
         method="POST",
     )
     def test(self, request: Request, deployment_id: UUID) -> Response:
@@ -142,7 +130,20 @@ class DeploymentViewSet(CockpitViewSet):
 
     @documented(
         Operation(
-            "removeDeployment", "Remove a deployment", _TAG, None, status=204, refusals=(404,)
+            "getDeploymentHealth", "Read how a deployment does", TAG, shapes.HEALTH_EXAMPLE,
+            output=shapes.HealthOutput, refusals=(404,),
+        ),
+        method="GET",
+    )  # fmt: skip
+    def health(self, request: Request, deployment_id: UUID) -> Response:
+        """Return how it has done in the last day, tries that others made good included."""
+        row = selectors.deployment_named(deployment_id)
+        found = health_of([row])[row.pk]
+        return Response(shapes.HealthOutput(found, context={"deployment": row}).data)
+
+    @documented(
+        Operation(
+            "removeDeployment", "Remove a deployment", TAG, None, status=204, refusals=(404,)
         ),
         method="DELETE",
     )
@@ -153,10 +154,9 @@ class DeploymentViewSet(CockpitViewSet):
         return Response(status=204)
 
     def shown(self, found: Deployment) -> dict[str, Any]:
-        context = {
-            "credential": selectors.credential_states([found]).get(found.pk),
-            "health": selectors.health_of([found]).get(found.pk, selectors.DeploymentHealth()),
-        }
+        known = self._credentials
+        states = selectors.credential_states([found]) if known is None else known
+        context = {"credential": states.get(found.pk)}
         return dict(shapes.DeploymentOutput(found, context=context).data)
 
     def _llm(self, llm_id: UUID) -> OwnLlm:

@@ -70,6 +70,10 @@ class LogDetailOutput(LogOutput):
     tried = serializers.ListField(
         child=serializers.CharField(), help_text="Every deployment that was asked, in order."
     )
+    passed_over = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField()),
+        help_text="Which of them failed before another was asked, and why.",
+    )
     price = serializers.DictField(help_text="The price row and the factor that were used.")
     guardrails = serializers.ListField(child=serializers.DictField())
     charges = ChargeOutput(many=True)
@@ -176,7 +180,8 @@ DETAIL_EXAMPLE: dict[str, Any] = {
         {"step": "provider", "at": 5.6, "ms": 802.0},
         {"step": "settle", "at": 808.0, "ms": 3.4},
     ],
-    "tried": ["openai/gpt-5-mini"],
+    "tried": ["azure/gpt-5-mini", "openai/gpt-5-mini"],
+    "passed_over": [{"deployment": "azure/gpt-5-mini", "code": "upstream_rate_limited"}],
     "price": {"version": "3", "input": "0.25", "output": "2", "credit_factor": "100"},
     "guardrails": [],
     "charges": [{"wallet": "0198a7c3-1b2c-7d3e-8f40-516273849509", "amount": "0.0542"}],

@@ -80,7 +80,8 @@ class LogViewSet(CockpitViewSet):
         log = logs.log_of(self._logs(), call_id)
         event = event_of(log)
         charges = event.charges if event is not None else []
-        rest = {name: getattr(log, name) for name in ("steps", "tried", "price", "guardrails")}
+        names = ("steps", "tried", "passed_over", "price", "guardrails")
+        rest = {name: getattr(log, name) for name in names}
         shown = [dict(shapes.ChargeOutput(charge).data) for charge in charges]
         return self.one(log, **rest, charges=shown)
 

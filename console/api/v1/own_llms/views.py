@@ -7,32 +7,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.api.v1.own_llms import shapes
+from console.api.v1.own_llms.base import ACT, CHANGE, READ, TAG, OwnLlmsViewSet, listing
 from console.models import OwnLlm
-from console.product import PRODUCT
 from console.selectors import own_llms as selectors
 from console.services import own_llms as services
-from core.api.documents import (
-    ETAG,
-    IF_MATCH,
-    IF_NONE_MATCH,
-    Operation,
-    documented,
-    page_example,
-    page_output,
-)
-from core.api.pagination import page_of
+from core.api.documents import ETAG, Operation, documented
 from core.api.serializers import ListQuery
-from core.api.viewsets import CockpitViewSet
 
-_TAG = "Own LLMs"
-_ONE: dict[str, Any] = {"output": shapes.OwnLlmOutput, "example": shapes.EXAMPLE, "tag": _TAG}
+_ONE: dict[str, Any] = {"output": shapes.OwnLlmOutput, "example": shapes.EXAMPLE, "tag": TAG}
 
 
-class OwnLlmViewSet(CockpitViewSet):
+class OwnLlmViewSet(OwnLlmsViewSet):
     """The account's own LLMs."""
 
-    product = PRODUCT
-    read_permission = write_permission = selectors.MANAGE
     output_class = shapes.OwnLlmOutput
     input_classes = {
         "create": shapes.OwnLlmInput,
@@ -40,18 +27,17 @@ class OwnLlmViewSet(CockpitViewSet):
         "price": shapes.OwnPriceInput,
     }
     query_classes = {"list": ListQuery}
+    _prices: dict[UUID, selectors.EffectivePrice] | None = None
 
     @documented(
-        Operation(
-            "listOwnLlms", "List own LLMs", _TAG, page_example(shapes.EXAMPLE),
-            output=page_output("OwnLlmPage", shapes.OwnLlmOutput), query=ListQuery,
-        ),
+        listing("listOwnLlms", "List own LLMs", "OwnLlmPage", shapes.OwnLlmOutput, shapes.EXAMPLE),
         method="GET",
-    )  # fmt: skip
+    )
     def list(self, request: Request) -> Response:
         """Return the account's own LLMs."""
-        limit, cursor = self.query["limit"], self.query.get("cursor")
-        return self.many(page_of(selectors.own_llms(), limit=limit, cursor=cursor))
+        page = self.page(selectors.own_llms())
+        self._prices = selectors.effective_prices(page.items)
+        return self.many(page)
 
     @documented(
         Operation(
@@ -71,8 +57,7 @@ class OwnLlmViewSet(CockpitViewSet):
 
     @documented(
         Operation(
-            "getOwnLlm", "Read an own LLM", parameters=(ETAG, IF_NONE_MATCH), refusals=(404,),
-            **_ONE,
+            "getOwnLlm", "Read an own LLM", **READ, **_ONE,
         ),
         method="GET",
     )  # fmt: skip
@@ -83,7 +68,7 @@ class OwnLlmViewSet(CockpitViewSet):
     @documented(
         Operation(
             "changeOwnLlm", "Change an own LLM", body=shapes.OwnLlmChangeInput,
-            sent={"fallback": "gpt-5-mini"}, parameters=(ETAG, IF_MATCH), refusals=(404,), **_ONE,
+            sent={"fallback": "gpt-5-mini"}, **CHANGE, **_ONE,
         ),
         method="PATCH",
     )  # fmt: skip
@@ -97,8 +82,7 @@ class OwnLlmViewSet(CockpitViewSet):
     @documented(
         Operation(
             "setOwnPrice", "Set the price of an own LLM", body=shapes.OwnPriceInput, status=201,
-            sent={"input_usd": "1.25", "output_usd": "10"}, parameters=(ETAG,), refusals=(404,),
-            **_ONE,
+            sent={"input_usd": "1.25", "output_usd": "10"}, **ACT, **_ONE,
         ),
         method="POST",
     )  # fmt: skip
@@ -114,7 +98,7 @@ class OwnLlmViewSet(CockpitViewSet):
         return self.one(selectors.own_llm_named(own_llm_id), status=201)
 
     @documented(
-        Operation("archiveOwnLlm", "Archive an own LLM", _TAG, None, status=204, refusals=(404,)),
+        Operation("archiveOwnLlm", "Archive an own LLM", TAG, None, status=204, refusals=(404,)),
         method="DELETE",
     )
     def destroy(self, request: Request, own_llm_id: UUID) -> Response:
@@ -123,5 +107,6 @@ class OwnLlmViewSet(CockpitViewSet):
         return Response(status=204)
 
     def shown(self, found: OwnLlm) -> dict[str, Any]:
-        price = selectors.effective_prices([found]).get(found.pk)
+        known = self._prices
+        price = (selectors.effective_prices([found]) if known is None else known).get(found.pk)
         return dict(shapes.OwnLlmOutput(found, context={"price": price}).data)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from core.hierarchy.wallets import wallet_labels
 from core.kit.ids import uuid7
 from core.kit.money import format_credits
 from core.kit.problems import Problem
+from core.people.reading import is_formula
 from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import render_page
@@ -28,6 +30,8 @@ from core.ui.product.credits.shared import bound, cycle_named, home_of, scope_in
 from core.ui.product.urls import ProductSite
 
 MOST_BYTES = 4_000_000
+# An amount that left; `-1+2` is none.
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 class FileForm(CockpitForm):
@@ -164,9 +168,8 @@ def _csv(name: str, rows: Any) -> HttpResponse:
 def _inert(cell: Any) -> str:
     """Return a cell that no spreadsheet takes for a formula; a number stays one."""
     text = str(cell)
-    if text[:1] in {"=", "+", "@", "\t"} or (text[:1] == "-" and not text[1:2].isdigit()):
-        return f"'{text}"
-    return text
+    is_number = _NUMBER.fullmatch(text) is not None
+    return f"'{text}" if is_formula(text) and not is_number else text
 
 
 def _text_of(file: Any) -> str:

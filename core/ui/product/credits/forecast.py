@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from core.credits.models import Book
 from core.credits.outlook import BookOutlook, outlook_of
+from core.credits.selectors import BookFigures
 from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.templatetags.cockpit import credits
 
@@ -14,9 +15,9 @@ from core.ui.templatetags.cockpit import credits
 _AHEAD_DAYS = 14
 
 
-def forecast_context(book: Book) -> dict[str, Any]:
-    """Return what the card of the forecast needs."""
-    made = outlook_of(book)
+def forecast_context(book: Book, figures: BookFigures | None = None) -> dict[str, Any]:
+    """Return what the card of the forecast needs, by the open cycle's `figures` if known."""
+    made = outlook_of(book, figures)
     return {"outlook": made, "forecast_chart": _chart(made), "forecast_text": _text(made)}
 
 

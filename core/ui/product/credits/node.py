@@ -18,8 +18,12 @@ from core.credits.selectors import allocations_of, balances_of, open_cycle_of
 from core.credits.services import allocating, capping
 from core.credits.services.standing import standing_of
 from core.credits.statements_of_wallets import statement_of
-from core.hierarchy.errors import IsArchived
-from core.hierarchy.node_wallets import NodeWallet, wallet_for, wallet_to_move
+from core.hierarchy.node_wallets import (
+    NodeWallet,
+    refuse_archived,
+    wallet_for,
+    wallet_to_move,
+)
 from core.hierarchy.product import Product
 from core.hierarchy.selections import wallets_below
 from core.hierarchy.wallets import wallet_labels
@@ -162,7 +166,7 @@ def pass_on(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpRes
         done = _("Moved to %s.") % target.label
         told["source"] = told.pop("wallet")
         try:
-            _refuse_archived(target)
+            refuse_archived(target)
             allocating.move_credits(
                 **told,
                 destination=target.wallet,
@@ -286,18 +290,13 @@ def _move(found: NodeWallet, values: dict[str, Any], request: HttpRequest) -> No
         allocating.remove_allocation(**told)
         return
     if values["act"] != _RECLAIM:
-        _refuse_archived(found)
+        refuse_archived(found)
     moves = {
         _ALLOCATE: allocating.allocate_credits,
         _TOP_UP: allocating.top_up_credits,
         _RECLAIM: allocating.reclaim_credits,
     }
     moves[values["act"]](**told, amount=values["amount"])
-
-
-def _refuse_archived(found: NodeWallet) -> None:
-    if not found.is_active:
-        raise IsArchived(_("%s is archived. Restore it first.") % found.label)
 
 
 def _address(site: ProductSite, found: NodeWallet) -> str:

@@ -240,20 +240,11 @@ def outcome(site: ProductSite, wallet: Wallet, amount: int, how: splitting.How) 
 
 
 def named(site: ProductSite, plan: Plan, *, about: UUID | None = None) -> list[Row]:
-    """Return the lines of a plan by name, at most as many as fit, what matters most first.
-
-    Those that lack credits, the one that it is about, the source, who shares; then those that
-    credits only pass through.
-    """
-    lacking = {change.wallet for change in plan.lacking}
-
-    def place(change: Change) -> tuple[bool, ...]:
-        wallet, only_passes = change.wallet, bool(change.passes and not change.gets)
-        return wallet not in lacking, wallet != about, wallet != plan.source, only_passes
-
-    shown = sorted(plan.changes, key=place)[:MOST_ROWS]
-    wallets = Wallet.objects.filter(pk__in=[change.wallet for change in shown])
-    labels = wallet_labels(site.product, wallets)
+    """Return the lines of a plan by name, at most as many as fit, what matters most first."""
+    shown = plan.first(MOST_ROWS, about=about)
+    labels = wallet_labels(
+        site.product, Wallet.objects.filter(pk__in=[change.wallet for change in shown])
+    )
     return [Row(change, labels[change.wallet]) for change in shown]
 
 

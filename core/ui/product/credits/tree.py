@@ -12,13 +12,18 @@ from django.utils.translation import gettext as _, gettext_lazy
 from core.access.permissions import may
 from core.access.scopes import Scope
 from core.credits import alerts as thresholds
-from core.credits.models import Act, Book, Cycle, WalletKind
-from core.credits.selectors import book_of, book_wallet, figures_of, open_cycle_of
+from core.credits.models import Act, Book, Cycle, CycleState, WalletKind
+from core.credits.selectors import (
+    BookFigures,
+    book_of,
+    book_wallet,
+    figures_of,
+    open_cycle_of,
+)
 from core.credits.services import allocating, books, undoing
-from core.hierarchy.acts import last_acts, may_undo
-from core.hierarchy.credit_tree import branch_rows, credit_tree, line_of
-from core.hierarchy.errors import IsArchived
-from core.hierarchy.node_wallets import wallet_for, wallet_to_move
+from core.hierarchy.acts import last_acts, may_undo, refuse_archived_of
+from core.hierarchy.credit_tree import CreditTree, branch_rows, credit_tree, line_of
+from core.hierarchy.node_wallets import refuse_archived, wallet_for, wallet_to_move
 from core.hierarchy.wallets import branch_credits, last_movements
 from core.kit.ids import uuid7
 from core.kit.problems import NotAllowed, NotFound, Problem
@@ -109,7 +114,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
 def credits_page(site: ProductSite, request: HttpRequest) -> HttpResponse:
     scope = scope_in(request, site)
     past = cycle_named(site, request.GET.get("cycle", ""))
-    term = request.GET.get("q", "").strip()[:100]
+    # Postgres takes no NUL in text.
+    term = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     tree = credit_tree(
         site.product,
         scope,
@@ -118,9 +124,7 @@ def credits_page(site: ProductSite, request: HttpRequest) -> HttpResponse:
         term=term,
     )
     can_manage = may(request.user, site.permission("manage_credits")) and past is None
-    context = _everything(site, tree, can_manage=can_manage) if tree.figures else {}
-    if not tree.figures:
-        context = {"branch": branch_credits(site.product, scope)}
+    beside = {} if is_partial(request) else _beside(site, scope, tree, can_manage=can_manage)
     return render_page(
         request,
         "product/credits.html",
@@ -131,11 +135,9 @@ def credits_page(site: ProductSite, request: HttpRequest) -> HttpResponse:
         past=past,
         scope=scope,
         can_manage=can_manage,
-        acts=last_acts(site.product, scope, tree.book),
-        cycles=Cycle.objects.filter(book=tree.book).order_by("-number")[:24],
-        cycle_hint=_cycle(tree.cycle),
+        organization_href=f"/{site.slug}/organization/add/",
         **_links(site),
-        **context,
+        **beside,
     )
 
 
@@ -153,7 +155,7 @@ def branch(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResp
         return HttpResponseRedirect(f"{home_of(site)}?open={found.node.pk}")
     past = cycle_named(site, request.GET.get("cycle", ""))
     start = request.GET.get("start", "0")
-    rows, more_at = branch_rows(
+    rows = branch_rows(
         site.product,
         scope,
         found,
@@ -167,8 +169,6 @@ def branch(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResp
         title="",
         fragment="rows",
         rows=rows,
-        more_at=more_at,
-        branch_id=found.wallet.pk,
         past=past,
         can_manage=can_manage,
         **_links(site),
@@ -182,8 +182,7 @@ def amount(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResp
     fault = "" if form.is_valid() else str(next(iter(form.errors.values()))[0])
     if not fault:
         try:
-            if not found.is_active:
-                raise IsArchived(_("%s is archived.") % found.label)
+            refuse_archived(found)
             allocating.allocate_credits(
                 **known(request, found, form.cleaned_data["nonce"]),
                 amount=form.cleaned_data["amount"],
@@ -194,6 +193,7 @@ def amount(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResp
         if fault:
             messages.error(request, fault)
         return HttpResponseRedirect(home_of(site))
+    book = found.wallet.book
     *above, row = line_of(site.product, scope, found)
     return render_page(
         request,
@@ -207,7 +207,7 @@ def amount(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResp
         typed=request.POST.get("amount", "") if fault else "",
         can_manage=True,
         changed=True,
-        **(_figures(site, found.wallet.book, can_manage=True) if scope.everything else {}),
+        **(_figures(site, book, figures_of(book), can_manage=True) if scope.everything else {}),
         **_links(site),
     )
 
@@ -217,6 +217,7 @@ def undo(site: ProductSite, request: HttpRequest, act_id: UUID) -> HttpResponse:
     if act is None or not may_undo(site.product, scope_in(request, site), act):
         raise NotFound(_("There is no such act."))
     with problems_as_messages(request, done=_("Undone: the credits are back.")):
+        refuse_archived_of(site.product, act)
         undoing.undo_act(
             act=act, actor=actor_of(request), idempotency_key=f"undo:{act.pk}:{uuid7()}"
         )
@@ -249,11 +250,27 @@ def set_alerts(site: ProductSite, request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(home_of(site))
 
 
-def _everything(site: ProductSite, tree: Any, *, can_manage: bool) -> dict[str, Any]:
+def _beside(
+    site: ProductSite, scope: Scope, tree: CreditTree, *, can_manage: bool
+) -> dict[str, Any]:
+    """Return what stands around the tree."""
+    shown: dict[str, Any] = {
+        "acts": last_acts(site.product, scope, tree.book),
+        "cycles": Cycle.objects.filter(book=tree.book).order_by("-number")[:24],
+        "cycle_hint": _cycle(tree.cycle),
+    }
+    if tree.figures is None:
+        return shown | {"branch": branch_credits(site.product, scope)}
+    return shown | _of_the_book(site, tree, tree.figures, can_manage=can_manage)
+
+
+def _of_the_book(
+    site: ProductSite, tree: CreditTree, figures: BookFigures, *, can_manage: bool
+) -> dict[str, Any]:
     """Return what stands beside the tree for who administers all of it."""
     book = tree.book
     return {
-        **_figures(site, book, tree.cycle, can_manage=can_manage),
+        **_figures(site, book, figures, can_manage=can_manage),
         "spill": SpillForm(
             initial={
                 "team": book.spill_team,
@@ -263,16 +280,15 @@ def _everything(site: ProductSite, tree: Any, *, can_manage: bool) -> dict[str, 
         ),
         "alerts": AlertsForm(initial={"percents": ", ".join(map(str, book.alert_at))}),
         "movements": last_movements(site.product, book),
-        "organization_href": f"/{site.slug}/organization/add/",
-        **forecast_context(book),
+        **forecast_context(book, figures if tree.cycle.state == CycleState.OPEN else None),
     }
 
 
 def _figures(
-    site: ProductSite, book: Book, cycle: Cycle | None = None, *, can_manage: bool
+    site: ProductSite, book: Book, figures: BookFigures, *, can_manage: bool
 ) -> dict[str, Any]:
     """Return the figures that are always in sight."""
-    figures, pool = figures_of(book, cycle), book_wallet(book, WalletKind.POOL)
+    pool = book_wallet(book, WalletKind.POOL)
     return {
         "figures": figures,
         "pool_href": reverse(f"{site.slug}:credits-move", args=(pool.pk,)) if can_manage else "",

@@ -9,7 +9,7 @@ from core.access.rules.switches import Switch
 from core.access.selectors import active_llm_ids, feature_switches, llm_policies
 from core.audit.models import AuditEntry
 from core.hierarchy.product import Product
-from core.hierarchy.services import nodes
+from core.hierarchy.services import memberships, nodes
 from core.tenancy.policy import policy_version
 from tenants.models import Llm
 from tests.cast import TESTS
@@ -260,3 +260,31 @@ def test_a_branch_cannot_turn_on_what_it_lacks(
 
     assert refused(olgas.put(path, {"state": "on"})) == (403, "not_allowed")
     assert olgas.put(path, {"state": "off"}).status_code == 200
+
+
+def test_who_acts_from_another_branch_too_is_not_ones_own_to_change(
+    rest: Rest, olgas: Rest, llms: Llms, content: Any, mia_member: Any, product: Product
+) -> None:
+    """What is said of a member counts wherever they act from."""
+    legal = nodes.create_organization(product=product, name="Legal", actor=TESTS)
+    place = memberships.place_member(
+        product=product, member=mia_member, organization=legal, actor=TESTS
+    )
+    feature = f"features/image_generation/member/{mia_member.pk}"
+    many = {
+        "nodes": [{"kind": "member", "id": str(mia_member.pk)}],
+        "llms": [str(llms[0].pk)],
+        "act": "block",
+    }
+
+    def answers() -> list[Any]:
+        return [
+            olgas.put(at("member", mia_member), {"add": [str(llms[0].pk)]}),
+            olgas.post("llm-policies/bulk", many),
+            olgas.put(feature, {"state": "off"}),
+        ]
+
+    assert [refused(answer) for answer in answers()] == [(403, "not_allowed")] * 3
+    assert rest.put(feature, {"state": "on"}).status_code == 200
+    memberships.remove_membership(product=product, membership=place, actor=TESTS)
+    assert [answer.status_code for answer in answers()] == [200] * 3

@@ -6,12 +6,15 @@ from uuid import uuid4
 
 import pytest
 
+from core.access.scopes import EVERYTHING
 from core.audit.models import AuditEntry
 from core.credits.invariants import broken_invariants
 from core.credits.models import Transfer
 from core.credits.selectors import book_of
 from core.credits.services import allocating
+from core.hierarchy.allocation_file import plan_file
 from core.hierarchy.product import Product
+from core.hierarchy.services import nodes
 from core.tenancy.context import in_account
 from tenants.models import Account
 from tests.cast import TESTS
@@ -359,3 +362,46 @@ def test_a_split_of_nonsense(
 def test_members_see_nothing(mias: Rest) -> None:
     for path in ("plan", "wallets", "transfers", "caps", "allocations", "pool"):
         assert mias.get(f"credits/{path}").status_code == 403
+
+
+# -- what is archived ------------------------------------------------------------------------------
+
+
+def test_what_is_archived_is_given_nothing(
+    rest: Rest, post: Callable[..., Any], product: Product, marketing: Any
+) -> None:
+    post("allocations", {"wallet": str(marketing.wallet_id), "amount": "500"})
+    old = nodes.create_team(product=product, organization=marketing, name="Old", actor=TESTS)
+    nodes.archive_node(product=product, node=old, actor=TESTS)
+    sent = {"wallet": str(old.wallet_id), "amount": "10"}
+    move = {"source": str(marketing.wallet_id), "destination": sent["wallet"], "amount": "10"}
+    row = {"wallet": sent["wallet"], "allocation": "10"}
+
+    answers = [post("allocations", sent), post("top-ups", sent), post("moves", move)]
+
+    assert [refused(answer) for answer in answers] == [(409, "is_archived")] * 3
+    assert [fault.fault for fault in plan_file(product, EVERYTHING, [row]).faults] == [
+        "This node is archived."
+    ]
+    assert free_in(old.wallet) == 0
+
+
+def test_an_undo_gives_nothing_back_to_what_was_archived_since(
+    rest: Rest, post: Callable[..., Any], product: Product, marketing: Any
+) -> None:
+    post("allocations", {"wallet": str(marketing.wallet_id), "amount": "500"})
+    old = nodes.create_team(product=product, organization=marketing, name="Old", actor=TESTS)
+    post("allocations", {"wallet": str(old.wallet_id), "amount": "50"})
+    act = post(f"allocations/{old.wallet_id}/end", {}).json()["id"]
+    nodes.archive_node(product=product, node=old, actor=TESTS)
+
+    looked = post(f"acts/{act}/undo?preview=1", {}).json()
+    answer = post(f"acts/{act}/undo", {})
+
+    assert looked["obstacle"] == "Old is archived. Restore it first."
+    assert refused(answer) == (409, "cannot_undo")
+    assert wallet(rest, old)["allocation"] is None
+    assert free_in(old.wallet) == 0
+    nodes.restore_node(product=product, node=old, actor=TESTS)
+    assert post(f"acts/{act}/undo", {}).status_code == 200
+    assert broken_invariants() == []

@@ -1,0 +1,178 @@
+"""The server of the vendors' fakes: whole, streamed, with tools, and failing as told.
+
+Which vendor it is stands in the path, how it behaves in the model's name: see `wire.py`.
+"""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import unquote
+
+from tests.fakes.upstream import Seen, read_request
+from tests.fakes.vendors import anthropic, bedrock, google
+from tests.fakes.vendors.wire import BREAKS_AT, Wire
+
+_WIRES = {
+    "anthropic": anthropic.WIRE,
+    "bedrock": bedrock.WIRE,
+    "gemini": google.GEMINI,
+    "vertex_ai": google.VERTEX,
+}
+
+
+@dataclass(slots=True)
+class FakeVendors:
+    """The server. `async with FakeVendors() as vendors: vendors.url`."""
+
+    # Calls of models; tokens of service accounts are counted apart.
+    seen: list[Seen] = field(default_factory=list)
+    tokens_issued: int = 0
+    port: int = 0
+    _server: asyncio.Server | None = None
+    _clients: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        """What goes into `api_base`."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def token_url(self) -> str:
+        """Where service accounts of Google get their tokens."""
+        return f"{self.url}/token"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._clients:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients.add(writer)
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while (request := await read_request(reader)) is not None:
+                if not await self._answer(request, reader, writer):
+                    break
+        self._clients.discard(writer)
+        writer.close()
+
+    async def _answer(
+        self, request: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        request.path = unquote(request.path)
+        if request.path == "/token":
+            self.tokens_issued += 1
+            token = {"access_token": google.TOKEN, "expires_in": 3600, "token_type": "Bearer"}
+            await _send(writer, json.dumps(token))
+            return True
+        self.seen.append(request)
+        call = _Call(request)
+        if call.model == "hangs":
+            # Until the client has had enough.
+            await reader.read(1)
+            return False
+        if call.model == "reset-first":
+            writer.transport.abort()
+            return False
+        if refusal := _refusal(call):
+            status, body = refusal
+            await _send(writer, json.dumps(body), status)
+        elif call.is_stream:
+            return await _stream(call, writer)
+        else:
+            text = json.dumps(_whole(call))
+            await _send(writer, text[: len(text) // 2] if call.model == "malformed" else text)
+        return True
+
+
+class _Call:
+    """What a request asks for, read from its path and body."""
+
+    def __init__(self, request: Seen) -> None:
+        self.body = request.body
+        path, _, _ = request.path.partition("?")
+        self.vendor = _vendor_of(path, request.headers)
+        # Bedrock's names have colons, Google's actions stand after one.
+        self.action = path.rpartition("/" if self.vendor == "bedrock" else ":")[2]
+        self.is_stream = self.action in {"streamGenerateContent", "converse-stream"}
+        self.is_stream |= self.vendor == "anthropic" and bool(request.body.get("stream"))
+        self.model = str(request.body.get("model") or _model_of(path)).removeprefix("models/")
+        # LiteLLM tells by the name what a model can do.
+        if self.model.startswith("anthropic."):
+            self.model = "tools"
+        self.model = self.model.removeprefix("gemini-")
+
+    @property
+    def wire(self) -> Wire:
+        return _WIRES[self.vendor]
+
+
+def _vendor_of(path: str, headers: dict[str, str]) -> str:
+    if path.endswith("/v1/messages"):
+        return "anthropic"
+    if path.startswith("/model/"):
+        return "bedrock"
+    return "vertex_ai" if "authorization" in headers else "gemini"
+
+
+def _model_of(path: str) -> str:
+    parts = path.split("/")
+    marker = "model" if "model" in parts else "models"
+    name = "/".join(parts[parts.index(marker) + 1 :])
+    return name.rpartition("/")[0] if marker == "model" else name.partition(":")[0]
+
+
+def _refusal(call: _Call) -> tuple[int, dict[str, Any]] | None:
+    if call.model == "wrong-key":
+        status, message = call.wire.wrong_key
+        return status, call.wire.error(status, message)
+    if call.model.startswith("error-"):
+        status = int(call.model.removeprefix("error-"))
+        return status, call.wire.error(status, f"It answers {status}.")
+    return None
+
+
+def _whole(call: _Call) -> dict[str, Any]:
+    if call.action == "predict" and "imagen" in call.model:
+        return google.images(call.body)
+    if call.action in {"batchEmbedContents", "predict"}:
+        return google.embeddings(call.action, call.body)
+    if call.action == "invoke":
+        return bedrock.invoke(call.model)
+    return call.wire.chat(call.model)
+
+
+async def _stream(call: _Call, writer: asyncio.StreamWriter) -> bool:
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {call.wire.stream_type}\r\n"
+    writer.write(f"{head}transfer-encoding: chunked\r\n\r\n".encode())
+    for index, part in enumerate(call.wire.stream(call.model)):
+        if call.model == "reset-middle" and index == BREAKS_AT:
+            writer.transport.abort()
+            return False
+        if call.model == "malformed" and index == BREAKS_AT:
+            await _send_part(writer, call.wire.broken_part)
+        await _send_part(writer, part)
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+    return True
+
+
+async def _send_part(writer: asyncio.StreamWriter, part: bytes) -> None:
+    writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+    await writer.drain()
+
+
+async def _send(writer: asyncio.StreamWriter, text: str, status: int = 200) -> None:
+    raw = text.encode()
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n"
+    head += "retry-after: 7\r\n" if status == 429 else ""
+    writer.write(f"{head}content-length: {len(raw)}\r\n\r\n".encode() + raw)
+    await writer.drain()
