@@ -14,8 +14,10 @@ from core.kit.problems import Problem
 
 Address = IPv4Address | IPv6Address
 
-# IPv4 inside IPv6: what a NAT64 gateway or 6to4 would turn into an address of the inside.
-_WRAPPED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
+# All that is public in IPv6. Outside are NAT64 and the old IPv4-compatible and site-local
+# addresses, which Python takes for global; inside is 6to4, which leads to an IPv4 address.
+_PUBLIC_IPV6 = IPv6Network("2000::/3")
+_SIX_TO_FOUR = IPv6Network("2002::/16")
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -54,7 +56,7 @@ class EgressRule:
 def is_public(address: Address) -> bool:
     """Whether an address is on the public internet: no private, local or reserved one."""
     plain = _plain(address)
-    if isinstance(plain, IPv6Address) and any(plain in network for network in _WRAPPED):
+    if isinstance(plain, IPv6Address) and (plain not in _PUBLIC_IPV6 or plain in _SIX_TO_FOUR):
         return False
     return plain.is_global and not plain.is_multicast
 
@@ -71,6 +73,9 @@ def check_address(url: str, rule: EgressRule) -> None:
         _ = parts.port
     except ValueError:
         raise AddressRefused("This is no address.") from None
+    # Other letters become plain ones later: the connection would see ①②⑦.⓪.⓪.① as 127.0.0.1.
+    if not (url.isascii() and url.isprintable()):
+        raise AddressRefused("Enter the address in plain letters, other names as xn--….")
     if parts.scheme not in {"http", "https"} or not host or parts.username or parts.password:
         raise AddressRefused("Enter an address such as https://llm.example.com/v1.")
     if parts.query or parts.fragment:

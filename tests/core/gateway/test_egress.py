@@ -38,6 +38,12 @@ PUBLIC = EgressRule()
         "https://[fe80::1]/v1",
         "https://[64:ff9b::a00:1]/v1",
         "https://[2002:a00:1::]/v1",
+        "https://[::127.0.0.1]/v1",
+        "https://[fec0::1]/v1",
+        "https://①②⑦.⓪.⓪.①/v1",
+        "https://127。0。0。1/v1",
+        "https://１０.0.0.1/v1",
+        "https://a\t.example/v1",
         "http://api.example.com/v1",
         "ftp://api.example.com/v1",
         "file:///etc/passwd",
@@ -130,6 +136,21 @@ async def test_name_on_the_list_may_lead_inside() -> None:
     rule = EgressRule(hosts=("a.example",))
 
     assert await resolved(Names(["10.0.0.1"]), rule) == ["10.0.0.1"]
+
+
+@pytest.mark.asyncio
+async def test_azure_of_an_account_s_own_is_called_with_its_version(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
+) -> None:
+    llm = directory.add_llm("own", api_base=upstream.url, provider="azure")
+    rule = EgressRule(networks=LOOPBACK, allows_http=True)
+    own = replace(llm.deployment, egress=rule, upstream_model="ok")
+    directory.llms["console"]["own"] = replace(llm, deployment=own)
+
+    answer = await client.chat("Hello", model="own")
+
+    assert answer.status == 200
+    assert "?api-version=" in upstream.seen[0].path
 
 
 @pytest.mark.asyncio
