@@ -24,6 +24,10 @@ from tenants.vendors import vendor_named
 log = structlog.get_logger(__name__)
 
 
+# Kinds that are priced by what they read.
+_READS = frozenset({"chat", "embedding", "speech", "transcription"})
+
+
 def own_llms_of(account: AccountRef) -> list[Llm]:
     """Return the account's own LLMs that can be answered. In the account's context."""
     rows = list(own_llms())
@@ -131,18 +135,20 @@ def _price(found: EffectivePrice | None, llm: OwnLlm, ceiling: OwnLlmCeiling) ->
     if found is None:
         return None
     row = found.row
-    # The floor may have risen since the account set its price.
+    # The floor may have risen since the account set its price. It holds for tokens of every kind:
+    # an account's own server could call all of them cached, or thought, or heard.
     floor = Decimal(0) if found.is_catalogue else ceiling.floor_usd
-    is_read, is_written = llm.kind in {"chat", "embedding", "speech"}, llm.kind == "chat"
+    least_read = floor if llm.kind in _READS else Decimal(0)
+    least_written = floor if llm.kind == "chat" else Decimal(0)
     return Price(
         version=found.version,
-        input=max(row.input_usd, floor) if is_read else row.input_usd,
-        output=max(row.output_usd, floor) if is_written else row.output_usd,
-        cache_read=row.cache_read_usd,
-        cache_write=row.cache_write_usd,
-        reasoning=row.reasoning_usd,
-        audio_input=row.audio_input_usd,
-        audio_output=row.audio_output_usd,
+        input=max(row.input_usd, least_read),
+        output=max(row.output_usd, least_written),
+        cache_read=max(row.cache_read_usd, least_read),
+        cache_write=max(row.cache_write_usd, least_read),
+        reasoning=max(row.reasoning_usd, least_written),
+        audio_input=max(row.audio_input_usd, least_read),
+        audio_output=max(row.audio_output_usd, least_written),
         image_each=row.image_each_usd,
         request=row.request_usd,
     )

@@ -177,7 +177,8 @@ def credential_of(vendor: Vendor, given: Mapping[str, str]) -> tuple[str, dict[s
     faults = {
         name: "Paste it as the vendor shows it: one word, without spaces."
         for name, value in values.items()
-        if not _KEY.fullmatch(value)
+        # To LiteLLM this would mean a variable of our process: somebody else's secret.
+        if not _KEY.fullmatch(value) or value.lower().startswith("os.environ")
     }
     text = json.dumps(values) if vendor.credential == "aws" else values.get("api_key", "")
     return ("", faults) if faults else (text, {})

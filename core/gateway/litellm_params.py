@@ -35,6 +35,9 @@ def litellm_params(deployment: Deployment) -> dict[str, Any]:
     if deployment.api_base:
         at = "aws_bedrock_runtime_endpoint" if deployment.provider == "bedrock" else "api_base"
         params[at] = deployment.api_base
+    if any(str(value).startswith("os.environ") for value in params.values()):
+        # A Router would put a variable of our own process in its place.
+        raise ValueError("A deployment names a variable of the gateway's process.")
     return params
 
 

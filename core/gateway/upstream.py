@@ -161,7 +161,11 @@ class LiteLlm:
         key = (account.id, llm.name, llm.deployment)
         router = self._routers.get(key)
         if router is None:
-            router = self._routers[key] = _build_router(llm)
+            try:
+                router = self._routers[key] = _build_router(llm)
+            # What LiteLLM says of its parameters may hold the credential.
+            except Exception as error:  # noqa: BLE001
+                raise problem_of_upstream(error, llm.deployment) from None
             while len(self._routers) > MOST_ROUTERS:
                 self._routers.popitem(last=False)
         self._routers.move_to_end(key)

@@ -142,6 +142,9 @@ def test_own_price_keeps_to_the_platform_s_floor(acme: Account) -> None:
         price = as_the_gateway_sees_it(acme)["company-gpt"].price
         assert price is not None
         assert (price.input, price.output) == (Decimal(3), Decimal(3))
+        # What its own server calls cached, thought or heard has the same floor.
+        assert {price.cache_read, price.cache_write, price.reasoning} == {Decimal(3)}
+        assert {price.audio_input, price.audio_output} == {Decimal(3)}
 
 
 def test_llm_of_the_catalogue_has_the_platform_s_price(acme: Account) -> None:
@@ -202,6 +205,7 @@ def test_vendor_that_the_super_admin_does_not_allow(acme: Account) -> None:
         ({"upstream_model": "gpt 5"}, "upstream_model"),
         ({"credential": {"api_key": ""}}, "api_key"),
         ({"credential": {"api_key": "two words"}}, "api_key"),
+        ({"credential": {"api_key": "os.environ/ANTHROPIC_API_KEY"}}, "api_key"),
         ({"credential": {"service_account": "{}"}}, "service_account"),
         ({"options": {"region": "eu-central-1"}}, "region"),
         ({"weight": 100_000}, "weight"),
