@@ -125,7 +125,8 @@ class Admission:
         tokens = 0
         if principal.limits.tokens_per_minute is not None:
             tokens = await self._upstream.count_input(ticket.body)
-            tokens += ticket.body.max_output_tokens or ASSUMED_OUTPUT_TOKENS.get(ticket.llm.kind, 0)
+            most = ticket.body.max_output_tokens or ASSUMED_OUTPUT_TOKENS.get(ticket.llm.kind, 0)
+            tokens += most * ticket.body.choices
         ticket.rate = await self._rates.take(principal.key_id, principal.limits, tokens=tokens)
         if refusal := ticket.rate.refusal():
             raise refusal
@@ -177,7 +178,9 @@ class Admission:
         for attempt in range(MOST_ATTEMPTS if ticket.idempotency_key else 1):
             if ticket.idempotency_key:
                 ticket.request_id = _request_id_of(ticket, attempt)
-            ticket.may_hold = True
+            # Under a caller's key, another call may hold: it must not lose that because this one
+            # hangs up while it asks. What the ledger then still holds for us, its lane gives back.
+            ticket.may_hold = not ticket.idempotency_key
             answer = await self._ask(ticket, self._request(ticket))
             is_ours = answer.outcome == "reserved"
             ticket.may_hold = is_ours
@@ -195,6 +198,7 @@ class Admission:
                 answer = await self._ledger.reserve(schema, request)
             # Whatever keeps the ledger from answering, nothing may run without it.
             except Exception as error:  # noqa: BLE001
+                ticket.may_hold = True
                 log.warning("reserve_repeated", attempt=attempt, error=type(error).__name__)
                 await asyncio.sleep(RESERVE_PAUSE_SECONDS * 2**attempt)
                 continue

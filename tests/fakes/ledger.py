@@ -32,6 +32,7 @@ class FakeLedger:
     failures_before: int = 0
     failures_after: int = 0
     settle_seconds: float = 0.0
+    reserve_seconds: float = 0.0
 
     @property
     def charged(self) -> int:
@@ -45,6 +46,8 @@ class FakeLedger:
 
     async def reserve(self, schema: str, request: ReserveRequest) -> ReserveAnswer:
         self._maybe_fail()
+        if self.reserve_seconds:
+            await asyncio.sleep(self.reserve_seconds)
         answer = self._reserve(request)
         self._maybe_fail_late()
         return answer
