@@ -5,6 +5,7 @@ event loop can serve others meanwhile; a text without anything to look at costs 
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,9 +53,10 @@ def check(texts: Sequence[str], guardrails: Iterable[BoundGuardrail], *, stage: 
     """
     masks: list[list[Finding]] = [[] for _ in texts]
     verdicts: list[Verdict] = []
+    deadline = time.monotonic() + DEADLINE_SECONDS
     for bound in for_stage(guardrails, stage):
         try:
-            found = _findings(texts, bound)
+            found = _findings(texts, bound, deadline)
         # Whatever goes wrong inside a check must become a decision, never a crash of the call.
         except Exception as error:  # noqa: BLE001
             verdicts.append(failure_of(bound, stage, error))
@@ -120,9 +122,15 @@ class GuardrailPool:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _findings(texts: Sequence[str], bound: BoundGuardrail) -> list[list[Finding]]:
-    preset = preset_for(bound.preset)
-    return [preset.find(text, bound.settings) if preset.may_match(text) else [] for text in texts]
+def _findings(texts: Sequence[str], bound: BoundGuardrail, deadline: float) -> list[list[Finding]]:
+    preset, found = preset_for(bound.preset), []
+    for text in texts:
+        # A preset has a budget for each text. Thousands of texts must not hold a thread for
+        # hours after everybody has stopped waiting, and others' checks with it.
+        if time.monotonic() > deadline:
+            raise TimeoutError("There is too much text to be searched in time.")
+        found.append(preset.find(text, bound.settings) if preset.may_match(text) else [])
+    return found
 
 
 def _counts(found: list[list[Finding]]) -> dict[str, int]:

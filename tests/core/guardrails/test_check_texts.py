@@ -129,3 +129,12 @@ async def test_deadline_counts_as_a_failure() -> None:
             TEXTS, [bound("flag", preset="slow", seconds=0.3, is_mandatory=True)], stage="input"
         )
     pool.close()
+
+
+def test_thousands_of_texts_have_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "DEADLINE_SECONDS", -1.0)
+
+    checked = engine.check(TEXTS, [bound("mask")], stage="input")
+
+    [verdict] = checked.verdicts
+    assert (verdict.outcome, verdict.error) == ("failed", "TimeoutError")
