@@ -21,6 +21,7 @@ from core.gateway.http import (
     Cors,
     bearer_of,
     header_of,
+    is_small,
     json_response,
     problem_response,
     read_body,
@@ -80,6 +81,9 @@ class _Calls:
             credential = _credential(request)
             key = header_of(request.headers, "idempotency-key")
             agent_id = _agent_id(request)
+            if not is_small(request.headers):
+                # Who is no caller of ours fills no memory.
+                await gateway.know(credential)
             body = await self._path.read(request, gateway.settings)
             call = gateway.open_call(credential, body, idempotency_key=key, agent_id=agent_id)
         except ClientDisconnect:

@@ -228,7 +228,7 @@ def _response_format(value: Any, param: str) -> dict[str, Any]:
     kind = fields.one_of("text", "json_object", "json_schema")(wanted.get("type"), f"{param}.type")
     if kind != "json_schema":
         return {"type": kind}
-    schema = fields.mapping(wanted.get("json_schema"), f"{param}.json_schema")
+    schema = fields.tree(wanted.get("json_schema"), f"{param}.json_schema")
     fields.text(schema.get("name"), f"{param}.json_schema.name", least=1, most=200)
     return {"type": kind, "json_schema": schema}
 
@@ -249,7 +249,7 @@ def _tool(value: Any, param: str) -> dict[str, Any]:
     readers: dict[str, Reader] = {
         "name": fields.text,
         "description": fields.text,
-        "parameters": fields.mapping,
+        "parameters": fields.tree,
         "strict": fields.flag,
     }
     return {

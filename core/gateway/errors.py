@@ -6,6 +6,8 @@ wallet that ran dry, stands beside them under `details`.
 
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from core.kit.problems import Problem, Unauthenticated
 
 _TYPES = {
@@ -212,6 +214,9 @@ def problem_of(error: BaseException) -> Problem:
         return InvalidKey(error.detail)
     if isinstance(error, Problem):
         return error
+    if isinstance(error, OperationalError | InterfaceError):
+        # Postgres restarts, just as somebody was looked up whom no cache knew.
+        return LedgerUnavailable("Try again in a moment; nothing was charged.")
     return ServerFault("The gateway failed. Quote the request id when you report it.")
 
 

@@ -8,6 +8,9 @@ from core.gateway.errors import InvalidBody
 T = TypeVar("T")
 Reader = Callable[[Any, str], Any]
 
+# OpenAI takes schemas of ten.
+MOST_LEVELS = 100
+
 
 def wrong(param: str, must: str) -> InvalidBody:
     """Return the refusal of one field."""
@@ -35,6 +38,32 @@ def mapping(value: Any, param: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong(param, "an object")
     return value
+
+
+def tree(value: Any, param: str) -> dict[str, Any]:
+    """Read an object of any shape, such as a schema, as deep as anybody needs.
+
+    Deeper ones cannot be written as JSON again, nor walked by recursion.
+    """
+    found = mapping(value, param)
+    if is_deep(found):
+        raise wrong(param, f"at most {MOST_LEVELS} levels deep")
+    return found
+
+
+def is_deep(value: Any) -> bool:
+    """Whether a JSON value has more levels than it may."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def items(value: Any, param: str, *, most: int, least: int = 1) -> list[Any]:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from core.gateway.admission import Admission
 from core.gateway.bodies import Body
@@ -160,6 +161,17 @@ class Gateway:
         self._calls.add(call)
         call.start(when_done=self._calls.discard)
         return call
+
+    async def know(self, credential: Credential) -> None:
+        """Pass whoever is a caller of ours.
+
+        Raises:
+            InvalidKey, NotAllowed, AccountSuspended, LedgerUnavailable: as their names say.
+        """
+        try:
+            await self.snapshots.principal(credential)
+        except (Problem, OperationalError, InterfaceError) as error:
+            raise problem_of(error) from None
 
     async def llms(self, credential: Credential) -> tuple[Principal, list[Llm]]:
         """Return who is asking, and exactly the LLMs that would be admitted.

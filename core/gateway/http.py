@@ -21,12 +21,21 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,8192}")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]{1,64}(?:\s*,\s*[A-Za-z0-9-]{1,64}){0,63}")
 
+# A long conversation, without pictures.
+SMALL_BODY_BYTES = 256 * 1024
+
 _EXPOSED = (
     "x-request-id, x-cockpit-credits-charged, x-cockpit-guardrails, x-cockpit-ignored, "
     "x-cockpit-demo, retry-after, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "
     "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
     "x-ratelimit-reset-tokens"
 )
+
+
+def is_small(headers: Headers) -> bool:
+    """Whether a request says that its body is of the usual size."""
+    declared = headers.get("content-length", "")
+    return declared.isdecimal() and len(declared) < 12 and int(declared) <= SMALL_BODY_BYTES
 
 
 async def read_body(request: Request, settings: GatewaySettings, *, most: int = 0) -> bytes:
@@ -40,7 +49,7 @@ async def read_body(request: Request, settings: GatewaySettings, *, most: int = 
     limit = max(most, settings.most_body_bytes)
     too_large = BodyTooLarge(f"A request may have at most {limit // 1024 // 1024} MB.")
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    if declared.isdecimal() and (len(declared) > 12 or int(declared) > limit):
         raise too_large
     parts = bytearray()
     try:
@@ -167,6 +176,7 @@ __all__ = [
     "Cors",
     "bearer_of",
     "header_of",
+    "is_small",
     "json_response",
     "problem_response",
     "read_body",

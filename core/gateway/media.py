@@ -16,6 +16,10 @@ MOST_DOCUMENTS = 1_000
 TOKENS_PER_SECOND = 10
 # Speech is never squeezed further, so that a file's size says how long it can be at most.
 FEWEST_BYTES_PER_SECOND = 1_000
+# Eight channels of studio quality.
+MOST_BYTES_PER_SECOND = 8 * 192_000 * 4
+# PCM in whole numbers, in floats, and either with more to its header.
+_PLAIN_WAVE = frozenset({1, 3, 0xFFFE})
 MOST_SPOKEN_CHARACTERS = 4_096
 _FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 
@@ -111,11 +115,23 @@ async def read_transcription(form: FormData, raw: bytes) -> Body:
 
 def seconds_of(sound: bytes) -> int:
     """Return how long a sound is: exactly for WAV, else at most, by its size."""
-    if sound[:4] == b"RIFF" and sound[8:12] == b"WAVE" and sound[12:16] == b"fmt ":
-        rate = int.from_bytes(sound[28:32], "little")
-        if rate >= FEWEST_BYTES_PER_SECOND:
-            return -(-len(sound) // rate)
-    return -(-len(sound) // FEWEST_BYTES_PER_SECOND)
+    return -(-len(sound) // (_wave_rate(sound) or FEWEST_BYTES_PER_SECOND))
+
+
+def _wave_rate(sound: bytes) -> int:
+    """Return how many bytes of a plain WAV make a second; 0 for anything else.
+
+    The header says so as well, but nobody who plays it looks there.
+    """
+    is_wave = sound[:4] == b"RIFF" and sound[8:12] == b"WAVE" and sound[12:16] == b"fmt "
+    codec, channels, samples, bits = (
+        int.from_bytes(sound[start:end], "little")
+        for start, end in ((20, 22), (22, 24), (24, 28), (34, 36))
+    )
+    if not is_wave or codec not in _PLAIN_WAVE:
+        return 0
+    rate = samples * channels * bits // 8
+    return rate if FEWEST_BYTES_PER_SECOND <= rate <= MOST_BYTES_PER_SECOND else 0
 
 
 def _needed(body: dict[str, Any], readers: dict[str, Reader], *names: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from core.gateway.fields import is_deep
+
 
 class Texts:
     """Strings that belong to a body, and how to put changed ones back."""
@@ -60,6 +62,10 @@ class Texts:
             self.add(owner, key)
             return
         holder = [parsed]
+        if is_deep(holder):
+            # Nobody's arguments; as one text they are looked at all the same.
+            self.add(owner, key)
+            return
         self.add_leaves(holder)
         self._rebuilders.append(lambda: owner.__setitem__(key, orjson.dumps(holder[0]).decode()))
 
@@ -119,6 +125,8 @@ def _add_message(texts: Texts, message: dict[str, Any]) -> None:
             # The content of an inline image is no text; an address may carry some.
             if image is not None and not image["url"].startswith("data:"):
                 texts.add(image, "url")
+    # Titles and addresses of what an answer quotes.
+    texts.add_leaves(message.get("annotations") or [])
     for call in message.get("tool_calls") or ():
         texts.add_json(call["function"], "arguments")
 

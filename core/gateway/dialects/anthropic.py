@@ -118,7 +118,7 @@ def _of_assistant(blocks: list[Any], at: str, role: str) -> list[dict[str, Any]]
         if kind == "text":
             said.append(fields.text(block.get("text"), f"{where}.text"))
         elif kind == "tool_use":
-            arguments = orjson.dumps(fields.mapping(block.get("input"), f"{where}.input"))
+            arguments = orjson.dumps(fields.tree(block.get("input"), f"{where}.input"))
             function = {"name": block.get("name"), "arguments": arguments.decode()}
             calls.append({"id": block.get("id"), "type": "function", "function": function})
     message: dict[str, Any] = {"role": role, "content": "".join(said) or None}
@@ -307,7 +307,9 @@ def _input_of(arguments: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         # Models write broken JSON now and then; the client sees it as it is.
         return {"_raw": arguments}
-    return given if isinstance(given, dict) else {"_raw": arguments}
+    if not isinstance(given, dict) or fields.is_deep(given):
+        return {"_raw": arguments}
+    return given
 
 
 def _usage(usage: dict[str, Any]) -> dict[str, Any]:

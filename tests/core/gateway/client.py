@@ -77,6 +77,11 @@ class Exchange:
         # Let the test look between two chunks.
         await asyncio.sleep(0)
 
+    @property
+    def unread(self) -> int:
+        """How much of what was sent the app has not taken."""
+        return self._incoming.qsize()
+
     def hang_up(self) -> None:
         """Go away."""
         self._is_gone = True
