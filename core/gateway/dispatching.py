@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from core.gateway import metrics
+from core.gateway.egress import AddressRefused
 from core.gateway.errors import (
     UpstreamFailed,
     UpstreamLimited,
@@ -115,8 +116,8 @@ class Dispatcher:
                     )
             except TimeoutError:
                 last = UpstreamTimeout()
-            except _PASSING as problem:
-                last = problem
+            except (*_PASSING, AddressRefused) as problem:
+                last = _as_callers_see_it(problem)
             else:
                 self._health.answered((account.id, llm.deployment))
                 return reply
@@ -149,8 +150,8 @@ class Dispatcher:
                         held = await _until_first(pieces)
                 except TimeoutError:
                     last = UpstreamTimeout()
-                except _PASSING as problem:
-                    last = problem
+                except (*_PASSING, AddressRefused) as problem:
+                    last = _as_callers_see_it(problem)
                 else:
                     self._health.answered((account.id, llm.deployment))
                     for piece in held:
@@ -212,6 +213,13 @@ async def _until_first(pieces: AsyncIterator[Piece]) -> list[Piece]:
 
 def _says_something(choice: Mapping[str, Any]) -> bool:
     return bool(choice["finish_reason"] or set(choice["delta"]) - {"role"})
+
+
+def _as_callers_see_it(problem: Problem) -> Problem:
+    """Say nothing of a deployment's address to who calls; its test call names it."""
+    if not isinstance(problem, AddressRefused):
+        return problem
+    return UpstreamCredential("Ask who runs this gateway to test the deployment.")
 
 
 def _cooldown(problem: Problem, failures: int) -> float:

@@ -81,7 +81,7 @@ class FastLane:
             async with asyncio.timeout(seconds), self._sent(llm, params) as response:
                 if llm.kind == "speech":
                     return wire.speech_of(await _read(response), response.content_type)
-                return wire.reply_of(llm.kind, _parsed(await _read(response)))
+                return wire.reply_of(llm.kind, _body(await _read(response)))
         except Problem:
             raise
         except Exception as error:  # noqa: BLE001
@@ -102,7 +102,7 @@ class FastLane:
                 async for line in _lines(response):
                     if line == _DONE:
                         return
-                    piece = wire.piece_of_json(_chunk(line))
+                    piece = wire.piece_of_json(_body(line))
                     has_ended = has_ended or any(each["finish_reason"] for each in piece.choices)
                     yield piece
             if not has_ended:
@@ -148,33 +148,34 @@ async def _read(response: aiohttp.ClientResponse, most: int = MOST_ANSWER_BYTES)
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """Yield the data of each server-sent event, however the bytes were cut."""
-    rest = b""
+    rest, came = bytearray(), 0
     async for part in response.content.iter_any():
-        *lines, rest = (rest + part).split(b"\n")
+        came += len(part)
+        rest += part
+        if came > MOST_ANSWER_BYTES or len(rest) > MOST_LINE_BYTES:
+            raise UpstreamError(502)
+        # A long line that comes byte by byte is not searched again with each of them.
+        if b"\n" not in part:
+            continue
+        *lines, rest = rest.split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
-                yield line[5:].strip()
-        if len(rest) > MOST_LINE_BYTES:
-            raise UpstreamError(502)
+                yield bytes(line[5:].strip())
     # A last line without its end.
     if rest.startswith(b"data:"):
-        yield rest[5:].strip()
+        yield bytes(rest[5:].strip())
 
 
-def _chunk(line: bytes) -> dict[str, Any]:
-    chunk = _parsed(line)
-    if chunk.get("error"):
-        raise _error_of(502, chunk)
-    return chunk
-
-
-def _parsed(raw: bytes) -> dict[str, Any]:
+def _body(raw: bytes) -> dict[str, Any]:
+    """Return an answer, or a chunk of one. Some providers say "200" and put an error into it."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise UpstreamError(502) from None
     if not isinstance(body, dict):
         raise UpstreamError(502)
+    if body.get("error"):
+        raise _error_of(502, body)
     return body
 
 

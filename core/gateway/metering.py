@@ -19,6 +19,8 @@ class Meter:
         self._received: list[str] = []
         self._characters = 0
         self._reported: Usage | None = None
+        # How much text had come when the figures did.
+        self._reported_at = 0
         self._images = 0
         self._has_answer = False
 
@@ -28,9 +30,9 @@ class Meter:
         return bool(self._received or self._images or self._reported or self._has_answer)
 
     def report(self, usage: Usage | None) -> None:
-        """Take the provider's own figures."""
+        """Take the provider's own figures for all that has come so far."""
         if usage is not None:
-            self._reported = usage
+            self._reported, self._reported_at = usage, self._characters
 
     def note_answer(self) -> None:
         """Take note of an answer that has no text of its own."""
@@ -77,6 +79,10 @@ class Meter:
             usage = replace(usage, input_tokens=self._input_tokens, is_estimated=True)
         if usage.output_tokens == 0 and self._received:
             usage = replace(usage, output_tokens=self._counted(), is_estimated=True)
+        elif self._characters > self._reported_at:
+            # Figures from the beginning of a stream that broke, or that its client left.
+            counted = max(self._counted(), usage.output_tokens)
+            usage = replace(usage, output_tokens=counted, is_estimated=True)
         return usage
 
     def _take(self, text: Any) -> None:

@@ -28,6 +28,7 @@ from core.gateway.settings import GatewaySettings
 from core.gateway.streaming import OutputGuard
 from core.gateway.texts import texts_of_answer
 from core.gateway.ticket import Ticket
+from core.gateway.wire import Reply
 from core.gateway.words import Words
 from core.guardrails.engine import GuardrailPool
 from core.guardrails.window import Blocked
@@ -172,8 +173,7 @@ class Call:
         )
         progress.note_first_token()
         progress.upstream_model = reply.upstream_model
-        progress.meter.report(reply.usage)
-        await self._take(reply.content)
+        await self._take(reply)
         body = replies.whole_body(ticket, reply.content, progress.meter.usage())
         receipts = replies.receipts(progress.verdicts)
         if ticket.llm.kind == "speech":
@@ -184,20 +184,22 @@ class Call:
         else:
             self.outbox.put(Whole(body, receipts))
 
-    async def _take(self, content: dict[str, Any]) -> None:
+    async def _take(self, reply: Reply) -> None:
         """Count and check what has come."""
-        kind, meter = self.ticket.llm.kind, self._progress.meter
+        kind, meter, content = self.ticket.llm.kind, self._progress.meter, reply.content
         if kind == "image":
             meter.receive_images(len(content["data"]))
         elif kind == "chat":
             meter.receive(content["choices"], key="message")
-            await self._check(content)
-            self._keep(content["choices"], key="message")
         elif kind == "transcription":
             meter.receive_text(content["text"])
-            await self._check(content)
         else:
             meter.note_answer()
+        meter.report(reply.usage)
+        if kind in {"chat", "transcription"}:
+            await self._check(content)
+        if kind == "chat":
+            self._keep(content["choices"], key="message")
 
     async def _check(self, content: dict[str, Any]) -> None:
         texts = texts_of_answer(content)
@@ -227,12 +229,12 @@ class Call:
         )
         try:
             async for piece in pieces:
-                progress.meter.report(piece.usage)
                 progress.upstream_model = piece.upstream_model or progress.upstream_model
                 if piece.choices:
                     progress.note_first_token()
                     progress.meter.receive(piece.choices, key="delta")
-                    await self._put_out(await guard.pass_on(piece.choices))
+                progress.meter.report(piece.usage)
+                await self._put_out(await guard.pass_on(piece.choices))
             await self._put_out(await guard.end())
         except Blocked:
             verdicts = guard.verdicts

@@ -1,9 +1,13 @@
 """Answers as our clients see them: OpenAI's fields and no others, whatever an adapter adds."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
+from core.audit.redaction import storable
 from core.gateway.ports import LlmKind
 from core.gateway.pricing import Usage
 
@@ -11,6 +15,8 @@ from core.gateway.pricing import Usage
 MOST_TOKENS = 50_000_000
 # A week of sound.
 MOST_SECONDS = 604_800
+
+_SOUND = re.compile(r"audio/[a-z0-9.+-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +41,17 @@ class Piece:
 
 
 def reply_of(kind: LlmKind, response: Mapping[str, Any]) -> Reply:
-    """Read a whole answer."""
+    """Read a whole answer.
+
+    Raises:
+        ValueError: there is nothing in it.
+    """
     content = _READERS[kind](response)
+    if any(content.get(name) == [] for name in ("choices", "data", "results")):
+        raise ValueError("The provider has answered without an answer.")
     read_usage = _USAGES.get(kind, usage_of)
     usage = read_usage(response.get("usage"))
-    return Reply(content, usage, str(response.get("model") or ""))
+    return Reply(content, usage, _model_of(response.get("model")))
 
 
 def piece_of(chunk: Any, *, stream: Any) -> Piece:
@@ -51,7 +63,7 @@ def piece_of(chunk: Any, *, stream: Any) -> Piece:
     return Piece(
         choices=[choice for choice in choices if choice["delta"] or choice["finish_reason"]],
         usage=None if usage is None else usage_of(usage.model_dump()),
-        upstream_model=str(chunk.model or ""),
+        upstream_model=_model_of(chunk.model),
     )
 
 
@@ -61,13 +73,15 @@ def piece_of_json(chunk: Mapping[str, Any]) -> Piece:
     return Piece(
         choices=[choice for choice in choices if choice["delta"] or choice["finish_reason"]],
         usage=usage_of(chunk.get("usage")),
-        upstream_model=str(chunk.get("model") or ""),
+        upstream_model=_model_of(chunk.get("model")),
     )
 
 
 def speech_of(raw: bytes, media_type: str) -> Reply:
-    """Return spoken words as an answer."""
-    return Reply({}, None, "", raw=raw, media_type=media_type)
+    """Return spoken words as an answer. A page is none, whatever the provider calls it."""
+    kind = media_type.partition(";")[0].strip().lower()
+    is_sound = _SOUND.fullmatch(kind) is not None
+    return Reply({}, None, "", raw, kind if is_sound else "application/octet-stream")
 
 
 def usage_of(reported: Mapping[str, Any] | None) -> Usage | None:
@@ -148,14 +162,19 @@ def _has_reported_usage(stream: Any) -> bool:
     return any(getattr(chunk, "usage", None) is not None for chunk in chunks)
 
 
+def _model_of(claimed: Any) -> str:
+    # It goes into the ledger and into logs, which take no NUL.
+    return storable(str(claimed or ""))[:200]
+
+
 def _chat(response: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "choices": [
             {
-                "index": choice.get("index", index),
+                "index": _index_of(choice, index),
                 "message": _message(choice.get("message") or {}),
                 "logprobs": choice.get("logprobs"),
-                "finish_reason": choice.get("finish_reason") or "stop",
+                "finish_reason": _word_of(choice.get("finish_reason")) or "stop",
             }
             for index, choice in enumerate(response.get("choices") or ())
         ],
@@ -166,12 +185,13 @@ def _chat(response: Mapping[str, Any]) -> dict[str, Any]:
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     read: dict[str, Any] = {
         "role": "assistant",
-        "content": message.get("content"),
-        "refusal": message.get("refusal"),
+        "content": _text_of(message.get("content")),
+        "refusal": _text_of(message.get("refusal")),
     }
-    for key in ("reasoning_content", "annotations"):
-        if message.get(key):
-            read[key] = message[key]
+    if thought := _text_of(message.get("reasoning_content")):
+        read["reasoning_content"] = thought
+    if message.get("annotations") and isinstance(message["annotations"], list):
+        read["annotations"] = message["annotations"]
     if message.get("tool_calls"):
         read["tool_calls"] = [_tool_call(call) for call in message["tool_calls"]]
     return read
@@ -183,10 +203,33 @@ def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
         "id": call.get("id"),
         "type": "function",
         "function": {
-            "name": function.get("name"),
-            "arguments": function.get("arguments") or "",
+            "name": _word_of(function.get("name")),
+            "arguments": _arguments_of(function),
         },
     }
+
+
+def _text_of(value: Any) -> str | None:
+    """Return a text, also where it comes in parts. Guardrails and the meter know texts only."""
+    if isinstance(value, list):
+        parts = [part.get("text") for part in value if isinstance(part, Mapping)]
+        return "".join(part for part in parts if isinstance(part, str))
+    return value if isinstance(value, str) else None
+
+
+def _arguments_of(function: Mapping[str, Any]) -> str:
+    """Return a tool call's arguments as JSON; some providers send the object itself."""
+    given = function.get("arguments") or ""
+    return given if isinstance(given, str) else orjson.dumps(given).decode()
+
+
+def _word_of(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _index_of(found: Mapping[str, Any], otherwise: int = 0) -> int:
+    index = found.get("index")
+    return index if isinstance(index, int) else otherwise
 
 
 def _embedding(response: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,28 +301,27 @@ def _choice_of_json(choice: Mapping[str, Any]) -> dict[str, Any]:
     delta = choice.get("delta") or {}
     read: dict[str, Any] = {"role": "assistant"} if delta.get("role") else {}
     for key in ("content", "reasoning_content", "refusal"):
-        value = delta.get(key)
-        if isinstance(value, str) and value:
-            read[key] = value
+        if text := _text_of(delta.get(key)):
+            read[key] = text
     # OpenRouter and vLLM have their own name for it.
     if "reasoning_content" not in read and isinstance(delta.get("reasoning"), str):
         read |= {"reasoning_content": delta["reasoning"]} if delta["reasoning"] else {}
     if delta.get("tool_calls"):
         read["tool_calls"] = [_tool_delta_of_json(call) for call in delta["tool_calls"]]
     return {
-        "index": choice.get("index") or 0,
+        "index": _index_of(choice),
         "delta": read,
         "logprobs": choice.get("logprobs"),
-        "finish_reason": choice.get("finish_reason"),
+        "finish_reason": _word_of(choice.get("finish_reason")),
     }
 
 
 def _tool_delta_of_json(call: Mapping[str, Any]) -> dict[str, Any]:
     given = call.get("function") or {}
-    read: dict[str, Any] = {"index": call.get("index") or 0}
-    function: dict[str, Any] = {"arguments": given.get("arguments") or ""}
-    if given.get("name"):
-        function["name"] = given["name"]
+    read: dict[str, Any] = {"index": _index_of(call)}
+    function: dict[str, Any] = {"arguments": _arguments_of(given)}
+    if name := _word_of(given.get("name")):
+        function["name"] = name
     if call.get("id"):
         read |= {"id": call["id"], "type": "function"}
     return {**read, "function": function}

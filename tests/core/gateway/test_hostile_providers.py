@@ -1,0 +1,239 @@
+"""Providers that an account runs itself, and that mean harm: to the books, to guards, to others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import orjson
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from core.gateway.egress import EgressRule
+from core.gateway.gateway import Gateway
+from core.gateway.ports import Secret
+from tests.core.gateway.client import GatewayClient
+from tests.fakes.directory import FakeDirectory
+from tests.fakes.ledger import FakeLedger
+from tests.fakes.upstream import FakeUpstream
+
+pytestmark = pytest.mark.asyncio
+
+SPOKEN = "Write to mia@acme.example today."
+
+
+@dataclass(slots=True)
+class Provider:
+    """Answers with what a test has put down: a body, or the lines of a stream."""
+
+    body: Any = None
+    content_type: str = "application/json"
+    chunks: list[Any] = field(default_factory=list)
+    # A stream then stays open until the client leaves.
+    hangs: bool = False
+    calls: int = 0
+    url: str = ""
+    _runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.calls += 1
+        if not self.chunks:
+            raw = self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
+            return web.Response(body=raw, headers={"content-type": self.content_type})
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for chunk in self.chunks:
+            await response.write(b"data: " + orjson.dumps(chunk) + b"\n\n")
+        if self.hangs:
+            await asyncio.sleep(30)
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+
+@pytest_asyncio.fixture
+async def provider(directory: FakeDirectory) -> AsyncIterator[Provider]:
+    async with Provider() as provider:
+        directory.add_llm("own", api_base=provider.url)
+        yield provider
+
+
+def an_answer(message: dict[str, Any], **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": "stop"}
+    return {"model": "own", "choices": [choice], **more}
+
+
+def a_chunk(text: str, **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+    return {"model": "own", "choices": [choice], **more}
+
+
+def usage(read: int, written: int) -> dict[str, int]:
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+
+
+async def test_claimed_model_goes_into_no_ledger_that_cannot_take_it(
+    client: GatewayClient, provider: Provider, ledger: FakeLedger
+) -> None:
+    # Postgres refuses NUL, and a settlement that it refuses would never be made.
+    provider.body = {**an_answer({"content": "Hello"}), "model": "a\x00b" * 500}
+
+    assert (await client.chat("Hello", model="own")).status == 200
+
+    [event] = ledger.charges
+    assert "\x00" not in event.upstream_model
+    assert len(event.upstream_model) <= 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "Upstream is overloaded", "code": 502}},
+        {"model": "own", "choices": []},
+        {},
+        {"choices": "none"},
+    ],
+)
+async def test_answer_without_an_answer_costs_nothing_and_the_next_place_is_asked(
+    client: GatewayClient,
+    provider: Provider,
+    upstream: FakeUpstream,
+    directory: FakeDirectory,
+    ledger: FakeLedger,
+    body: Any,
+) -> None:
+    provider.body = body
+
+    refused = await client.chat("Hello", model="own")
+
+    assert refused.status == 502
+    assert ledger.charged == 0
+    llm = directory.llms["console"]["own"]
+    other = replace(llm.deployment, api_base=upstream.url, upstream_model="ok", order=2)
+    directory.llms["console"]["own"] = replace(llm, alternatives=(other,))
+    directory.version += 1
+    ledger.policy_version = directory.version
+    assert (await client.chat("Hello", model="own")).status == 200
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": [{"type": "text", "text": SPOKEN}]},
+        {"content": None, "tool_calls": [
+            {"id": "1", "function": {"name": "mail", "arguments": {"to": "mia@acme.example"}}}
+        ]},
+        {"content": "See", "annotations": [{"url_citation": {"title": SPOKEN}}]},
+    ],
+)  # fmt: skip
+async def test_text_in_another_shape_is_guarded_and_counted(
+    client: GatewayClient,
+    provider: Provider,
+    directory: FakeDirectory,
+    ledger: FakeLedger,
+    message: dict[str, Any],
+) -> None:
+    directory.bind("mask", "output")
+    provider.body = an_answer(message)
+
+    answer = await client.chat("Hello", model="own")
+
+    assert answer.status == 200
+    assert b"mia@acme.example" not in answer.raw
+    assert b"<EMAIL>" in answer.raw
+    [event] = ledger.charges
+    assert event.output_tokens > 0
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+async def test_figures_from_the_beginning_of_a_stream_do_not_pay_for_its_rest(
+    client: GatewayClient, gateway: Gateway, provider: Provider, ledger: FakeLedger, is_left: bool
+) -> None:
+    first = a_chunk("word ", usage=usage(5, 1))
+    provider.chunks = [first, *(a_chunk("word ") for _ in range(50))]
+    provider.hangs = is_left
+
+    exchange = client.stream("Hello", model="own")
+    if is_left:
+        await exchange.until('"word "')
+        await asyncio.sleep(0.1)
+        exchange.hang_up()
+    await exchange.done()
+
+    await gateway.stop()
+    [event] = ledger.charges
+    assert event.input_tokens == 5
+    assert event.output_tokens >= 40
+    assert event.is_estimated
+
+
+async def test_figures_beside_the_last_words_count_as_they_are(
+    client: GatewayClient, provider: Provider, ledger: FakeLedger
+) -> None:
+    provider.chunks = [a_chunk("word ", usage=usage(5, 1)), a_chunk("word", usage=usage(5, 2))]
+
+    await client.stream("Hello", model="own").done()
+
+    [event] = ledger.charges
+    assert (event.input_tokens, event.output_tokens, event.is_estimated) == (5, 2, False)
+
+
+async def test_speech_is_sound_whatever_the_provider_calls_it(
+    client: GatewayClient, provider: Provider, directory: FakeDirectory
+) -> None:
+    directory.add_llm("say", kind="speech", api_base=provider.url)
+    provider.body, provider.content_type = b"<script>", "text/html"
+
+    answer = await client.post(
+        "/v1/audio/speech", {"model": "say", "input": "Hello", "voice": "alloy"}
+    )
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/octet-stream"
+
+
+async def test_address_that_may_no_longer_be_called_hands_on_to_the_next_place(
+    client: GatewayClient, provider: Provider, upstream: FakeUpstream, directory: FakeDirectory
+) -> None:
+    llm = directory.llms["console"]["own"]
+    inside = replace(llm.deployment, egress=EgressRule())
+    other = replace(llm.deployment, api_base=upstream.url, upstream_model="ok", order=2)
+    directory.llms["console"]["own"] = replace(llm, deployment=inside, alternatives=(other,))
+
+    answer = await client.chat("Hello", model="own")
+
+    assert answer.status == 200
+    assert provider.calls == 0
+
+
+@pytest.mark.parametrize("lane", ["litellm"])
+async def test_credential_that_names_a_variable_of_ours_is_never_looked_up(
+    client: GatewayClient,
+    provider: Provider,
+    directory: FakeDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    lane: str,
+) -> None:
+    monkeypatch.setenv("COCKPIT_CANARY", "canary-of-the-process")
+    llm = directory.llms["console"]["own"]
+    thief = replace(llm.deployment, api_key=Secret("os.environ/COCKPIT_CANARY"))
+    directory.llms["console"]["own"] = replace(llm, deployment=thief)
+
+    answer = await client.chat("Hello", model="own")
+
+    assert answer.status == 502
+    assert provider.calls == 0
