@@ -1,5 +1,6 @@
 """Several places behind one name: who is asked, in which order, and who is charged for."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
@@ -14,7 +15,7 @@ from core.gateway.ports import Deployment, Llm
 from core.gateway.wire import Reply
 from core.kit.problems import Problem
 from core.tenancy.context import AccountRef
-from tests.core.gateway.client import GatewayClient
+from tests.core.gateway.client import Answer, GatewayClient
 from tests.fakes.directory import PRICE, FakeDirectory
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.upstream import FakeUpstream
@@ -65,6 +66,7 @@ async def test_call_is_answered_by_the_next_place_and_charged_once(
     assert not ledger.holds
 
 
+@both_lanes
 @plain_and_stream
 async def test_when_all_fail_the_last_says_why_and_nothing_is_charged(
     client: GatewayClient,
@@ -103,6 +105,7 @@ async def test_slow_place_gives_way_after_its_own_time(
     assert ledger.charged == 19_800
 
 
+@both_lanes
 async def test_request_that_is_wrong_itself_is_not_sent_elsewhere(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
 ) -> None:
@@ -113,6 +116,7 @@ async def test_request_that_is_wrong_itself_is_not_sent_elsewhere(
     assert (answer.status, len(upstream.seen)) == (400, 1)
 
 
+@both_lanes
 async def test_stream_that_breaks_after_its_first_word_is_not_started_again(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, ledger: FakeLedger
 ) -> None:
@@ -127,6 +131,7 @@ async def test_stream_that_breaks_after_its_first_word_is_not_started_again(
     assert ledger.charged > 0
 
 
+@both_lanes
 async def test_retries_go_round_again_without_a_long_wait(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
 ) -> None:
@@ -155,6 +160,7 @@ async def test_fallback_is_charged_at_its_own_price(
     assert event.deployment == "openai/dear"
 
 
+@both_lanes
 async def test_what_is_held_covers_the_dearest_that_may_answer(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, ledger: FakeLedger
 ) -> None:
@@ -168,6 +174,7 @@ async def test_what_is_held_covers_the_dearest_that_may_answer(
     assert (answer.status, answer.error["code"]) == (402, "insufficient_credits")
 
 
+@both_lanes
 async def test_fallback_that_the_caller_may_not_use_stays_out(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
 ) -> None:
@@ -178,6 +185,106 @@ async def test_fallback_that_the_caller_may_not_use_stays_out(
 
     assert answer.status == 502
     assert [seen.body["model"] for seen in upstream.seen] == ["error-500"]
+
+
+# -- under load ------------------------------------------------------------------------------------
+
+CALLS, IN_FLIGHT = 64, 16
+
+
+async def load(client: GatewayClient, *, is_stream: bool) -> list[Answer]:
+    """Make many calls, some of them at once."""
+    places = asyncio.Semaphore(IN_FLIGHT)
+
+    async def one() -> Answer:
+        async with places:
+            return await client.chat("Hello", model="spread", stream=is_stream)
+
+    return list(await asyncio.gather(*(one() for _ in range(CALLS))))
+
+
+@both_lanes
+@plain_and_stream
+@pytest.mark.parametrize("broken", ["error-500", "error-429", "reset-first", "wrong-key"])
+async def test_no_call_is_lost_while_one_of_equals_answers(
+    client: GatewayClient,
+    upstream: FakeUpstream,
+    directory: FakeDirectory,
+    ledger: FakeLedger,
+    broken: str,
+    is_stream: bool,
+) -> None:
+    llm = spread(directory, upstream, broken, "ok")
+    equals = [replace(each, order=1) for each in llm.targets]
+    directory.llms["console"]["spread"] = replace(
+        llm, deployment=equals[0], alternatives=(equals[1],)
+    )
+
+    answers = await load(client, is_stream=is_stream)
+
+    assert {(each.status, each.text) for each in answers} == {(200, "".join(upstream.words))}
+    assert ledger.charged == CALLS * 19_800
+    assert (len(ledger.charges), ledger.holds) == (CALLS, {})
+    asked = Counter(seen.body["model"] for seen in upstream.seen)
+    # Those that were on their way when it first failed, and hardly one after that.
+    assert (asked["ok"], asked[broken] <= 2 * IN_FLIGHT) == (CALLS, True)
+
+
+@both_lanes
+@plain_and_stream
+async def test_slow_place_delays_but_loses_nothing(
+    client: GatewayClient,
+    upstream: FakeUpstream,
+    directory: FakeDirectory,
+    ledger: FakeLedger,
+    is_stream: bool,
+) -> None:
+    llm = spread(directory, upstream, "hangs", "ok")
+    slow = replace(llm.deployment, timeout_seconds=0.3)
+    directory.llms["console"]["spread"] = replace(llm, deployment=slow)
+
+    answers = await load(client, is_stream=is_stream)
+
+    assert {(each.status, each.text) for each in answers} == {(200, "".join(upstream.words))}
+    assert ledger.charged == CALLS * 19_800
+    assert not ledger.holds
+    asked = Counter(seen.body["model"] for seen in upstream.seen)
+    assert asked["hangs"] <= 2 * IN_FLIGHT
+
+
+@both_lanes
+@plain_and_stream
+async def test_when_all_fail_under_load_nothing_is_charged_or_held(
+    client: GatewayClient,
+    upstream: FakeUpstream,
+    directory: FakeDirectory,
+    ledger: FakeLedger,
+    is_stream: bool,
+) -> None:
+    spread(directory, upstream, "error-500", "error-503")
+
+    answers = await load(client, is_stream=is_stream)
+
+    assert {each.status for each in answers} == {502}
+    assert (len(ledger.charges), ledger.charged, ledger.holds) == (CALLS, 0, {})
+
+
+@both_lanes
+@plain_and_stream
+async def test_fallback_answers_all_that_the_llm_itself_cannot(
+    client: GatewayClient,
+    upstream: FakeUpstream,
+    directory: FakeDirectory,
+    ledger: FakeLedger,
+    is_stream: bool,
+) -> None:
+    spread(directory, upstream, "error-500", fallbacks=("ok",))
+
+    answers = await load(client, is_stream=is_stream)
+
+    assert {each.status for each in answers} == {200}
+    assert {each.headers["x-cockpit-answered-by"] for each in answers} == {"ok"}
+    assert ledger.charged == CALLS * 19_800
 
 
 # -- order, weights and cooling down, without a gateway --------------------------------------------
