@@ -8,12 +8,14 @@ from django.conf import settings
 from django.db import transaction
 
 from console.models import CheckOutcome, Deployment
+from console.services.deployments import allowed_vendor
 from console.services.own_llms import PRODUCT
 from core.audit import verbs
 from core.audit.services import Actor, record
 from core.gateway import probing
 from core.kit.clock import now
 from core.tenancy.context import Account
+from tenants.own_llms import own_llm_ceiling
 
 DEPLOYMENT_TESTED = verbs.register(
     "deployment.tested", "{actor} tested {target}: {after[outcome]}", icon="network_check"
@@ -28,7 +30,11 @@ def check_deployment(*, account: Account, deployment: Deployment, actor: Actor) 
     """Have the gateway call a deployment once, and keep what came of it. Nothing is charged.
 
     The request is sent outside a transaction, since a provider may take half a minute.
+
+    Raises:
+        VendorNotAllowed: the super admin does not let the account use the vendor any more.
     """
+    allowed_vendor(deployment.vendor, own_llm_ceiling(account.id))
     verdict = _ask_gateway(probing.ProbeTicket(account.id, deployment.pk))
     outcome = CheckOutcome(verdict["outcome"])
     with transaction.atomic():

@@ -67,7 +67,7 @@ def add_deployment(
     """
     llm = locked(llm)
     ceiling = own_llm_ceiling(account.id)
-    known = _vendor(vendor, ceiling)
+    known = allowed_vendor(vendor, ceiling)
     place = {
         "upstream_model": upstream_model.strip(),
         "api_base": api_base.strip(),
@@ -108,7 +108,7 @@ def change_deployment(
     if set(changes) & set(_PLACE) or changes.get("is_active"):
         ceiling = own_llm_ceiling(account.id)
         place = {field: changes.get(field, getattr(row, field)) for field in _PLACE}
-        faults |= _place_faults(_vendor(row.vendor, ceiling), place, ceiling)
+        faults |= _place_faults(allowed_vendor(row.vendor, ceiling), place, ceiling)
     _raise(faults)
     before = {field: getattr(row, field) for field in changes}
     changed = {field: value for field, value in changes.items() if value != before[field]}
@@ -179,7 +179,13 @@ def _locked(deployment: Deployment) -> Deployment:
     return row
 
 
-def _vendor(slug: str, ceiling: OwnLlmCeiling) -> Vendor:
+def allowed_vendor(slug: str, ceiling: OwnLlmCeiling) -> Vendor:
+    """Return a vendor at which the account may run LLMs.
+
+    Raises:
+        InvalidInput: there is no such vendor.
+        VendorNotAllowed: the super admin does not let the account use it.
+    """
     vendor = vendor_named(slug)
     if vendor is None:
         raise _problem({"vendor": "There is no such vendor."})

@@ -101,17 +101,18 @@ class Verdict:
 
 
 async def probe(upstream: Upstream, asked: Probe) -> Verdict:
-    """Call a deployment once and say what came of it."""
+    """Call a deployment once, for as long as a call would wait, and say what came of it."""
     llm = asked.llm
+    seconds = min(PROBE_SECONDS, llm.deployment.timeout_seconds or PROBE_SECONDS)
     began = time.monotonic()
     try:
-        async with asyncio.timeout(PROBE_SECONDS):
+        async with asyncio.timeout(seconds):
             reply = await upstream.answer(
                 asked.account, llm, dict(_QUESTIONS[llm.kind]), seconds=PROBE_SECONDS
             )
         outcome, detail = "ok", _what_came(llm, reply)
     except TimeoutError:
-        outcome, detail = "timeout", f"No answer within {PROBE_SECONDS:g} seconds."
+        outcome, detail = "timeout", f"No answer within {seconds:g} seconds."
     except Problem as problem:
         outcome, detail = _outcome_of(problem), _detail_of(problem)
     took = int((time.monotonic() - began) * 1000)

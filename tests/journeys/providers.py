@@ -6,6 +6,7 @@ credential is goes the way of all credentials, sealed.
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ from tests.fakes.vendors import FakeVendors
 from tests.journeys.installation import Installation, Visitor
 
 API = "/api/console/v1"
+VENDORS = ("openai_compatible", "anthropic", "gemini", "bedrock")
 # 2 and 8 US dollars a million, and what else may be asked for.
 PRICES = {
     "input_usd": "2",
@@ -29,12 +31,8 @@ _KEYS: dict[str, dict[str, str]] = {
         "aws_secret_access_key": "secret-canary-1",
     }
 }
-# LiteLLM asks for converse by a word in front of the model's name, and tells by the name itself
-# what a model can do.
-_BEDROCK = {
-    "ok": "converse/ok",
-    "tools": "converse/anthropic.claude-3-5-sonnet-20240620-v1:0",
-}
+# LiteLLM tells by the name what a model can do.
+_WITH_TOOLS = "anthropic.claude-3-5-sonnet-20240620-v1:0"
 
 
 class Providers:
@@ -108,8 +106,11 @@ class OwnLlms:
         if vendor == "openai_compatible":
             place["api_base"] = self.providers.upstream.url
         if vendor == "bedrock":
-            place |= {"upstream_model": _BEDROCK.get(model, model)}
-            place |= {"options": {"region": "eu-central-1"}}
+            place["options"] = {"region": "eu-central-1"}
+            # LiteLLM asks for converse by a word in front of the model's name.
+            if "." not in model:
+                chat = _WITH_TOOLS if model == "tools" else model
+                place["upstream_model"] = f"converse/{chat}"
         return {**place, **more}
 
     def send(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
@@ -125,12 +126,14 @@ class OwnLlms:
             self.send("DELETE", f"own-llms/{llm}")
 
 
-def allow_own_llms(installation: Installation, *, networks: str) -> None:
-    """Let Acme run LLMs at private addresses, as the super admin does it on their page."""
+def allow_own_llms(
+    installation: Installation, *, networks: str = "", vendors: Sequence[str] = VENDORS
+) -> None:
+    """Let Acme run LLMs of its own, as the super admin does it on their page."""
     sam = installation.browse(None, installation.demo["super_admin"])
     page = sam.post(
         "/accounts/acme/own-llms/",
-        vendors=["openai_compatible", "anthropic", "gemini", "bedrock"],  # type: ignore[arg-type]
+        vendors=[*vendors],  # type: ignore[arg-type]  # one name, several values
         hosts="",
         networks=networks,
         allows_http="on",

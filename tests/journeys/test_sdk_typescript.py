@@ -8,8 +8,8 @@ import pytest
 from tests.fakes.vendors.wire import SAID
 from tests.journeys import node
 from tests.journeys.installation import Installation
-from tests.journeys.providers import OwnLlms
-from tests.journeys.wire import VENDORS, Ledger, add_llms
+from tests.journeys.providers import VENDORS, OwnLlms
+from tests.journeys.wire import Ledger, add_llms
 
 CALLED = {"name": "lookup", "arguments": {"city": "Oslo"}}
 # Of each vendor six; vector, picture, sound both ways, verdict; and four that fail, one of them

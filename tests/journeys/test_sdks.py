@@ -14,8 +14,8 @@ import pytest
 
 from tests.fakes.vendors.wire import SAID
 from tests.journeys.installation import Installation
-from tests.journeys.providers import OwnLlms, Providers
-from tests.journeys.wire import MEDIA, VENDORS, Ledger, add_llms
+from tests.journeys.providers import VENDORS, OwnLlms, Providers
+from tests.journeys.wire import MEDIA, Ledger, add_llms
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}

@@ -5,9 +5,8 @@ from typing import Any
 
 from tests.journeys.calls import used
 from tests.journeys.installation import Installation
-from tests.journeys.providers import OwnLlms
+from tests.journeys.providers import VENDORS, OwnLlms
 
-VENDORS = ("openai_compatible", "anthropic", "gemini", "bedrock")
 # Of each vendor that has it: the kind, and the model that its fake answers for.
 MEDIA = {
     "embedding": {
