@@ -24,6 +24,7 @@ from core.gateway.app import build_app  # noqa: E402
 from core.gateway.gateway import Gateway  # noqa: E402
 from core.gateway.lanes import Lanes  # noqa: E402
 from core.gateway.settings import GatewaySettings  # noqa: E402
+from core.gateway.traces import traces_if_wanted  # noqa: E402
 
 # What the lane still has when all calls have ended: steps of callers that have left.
 LANE_SECONDS = 5.0
@@ -60,6 +61,7 @@ async def open_gateway() -> AsyncIterator[Gateway]:
                 ping=ping,
                 settings=GATEWAY_SETTINGS,
                 redis_url=settings.REDIS_URL,
+                traces=traces_if_wanted(),
             )
         finally:
             await lane.drain(LANE_SECONDS)

@@ -24,7 +24,8 @@ _NAMES = ("Laptop", "Nightly report", "Support bot", "Search index", "Prototype"
 _LOGGED_DAYS = 30
 # Shares of a call's time, for the picture of its steps.
 _STEPS = (
-    ("access", 0.0, 0.3),
+    ("principal", 0.0, 0.2),
+    ("access", 0.2, 0.1),
     ("limits", 0.3, 0.4),
     ("input_guardrails", 0.7, 1.1),
     ("reserve", 1.8, 2.4),

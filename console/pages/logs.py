@@ -33,7 +33,8 @@ _COLUMNS = (
     "first_token_ms", "input_tokens", "output_tokens", "cost_usd", "deployment",
 )  # fmt: skip
 STEPS = {
-    "access": _("Who may call what"),
+    "principal": _("Who is calling"),
+    "access": _("What they may call"),
     "limits": _("Rate limits"),
     "input_guardrails": _("Input guardrails"),
     "reserve": _("Credits reserved"),

@@ -79,8 +79,7 @@ class Admission:
         """
         for _ in range(MOST_LOOKS):
             before = ticket.guardrails if ticket.is_identified else None
-            with ticket.timed("access"):
-                await self.identify(ticket)
+            await self.identify(ticket)
             with ticket.timed("limits"):
                 await self._take_rate(ticket)
             if before != ticket.guardrails:
@@ -102,9 +101,15 @@ class Admission:
             InvalidKey, AccountSuspended, LlmNotFound, LlmNotAllowed, PriceUnknown, InvalidBody:
                 as their names say.
         """
-        principal = await self._snapshots.principal(ticket.credential)
-        snapshot = await self._open_snapshot(principal)
-        ticket.meet(principal, snapshot)
+        with ticket.timed("principal"):
+            principal = await self._snapshots.principal(ticket.credential)
+            ticket.meet(principal, await self._open_snapshot(principal))
+        with ticket.timed("access"):
+            self._choose(ticket)
+
+    def _choose(self, ticket: Ticket) -> None:
+        """Take down which LLM is called, and who may answer in its stead."""
+        principal, snapshot = ticket.principal, ticket.snapshot
         llm = self._entitle(snapshot, principal, ticket)
         if ticket.body.has_remote_images and not self._upstream.takes_image_addresses(llm):
             raise InvalidBody(

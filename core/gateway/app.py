@@ -1,5 +1,6 @@
 """The ASGI app: explicit routes and nothing else, and what stands around every request."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from uuid import UUID
@@ -75,6 +76,7 @@ class _Calls:
         self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        arrived = time.monotonic()
         request = Request(scope, receive)
         gateway: Gateway = scope["app"].state.gateway
         try:
@@ -85,7 +87,14 @@ class _Calls:
                 # Who is no caller of ours fills no memory.
                 await gateway.know(credential)
             body = await self._path.read(request, gateway.settings)
-            call = gateway.open_call(credential, body, idempotency_key=key, agent_id=agent_id)
+            call = gateway.open_call(
+                credential,
+                body,
+                idempotency_key=key,
+                agent_id=agent_id,
+                arrived=arrived,
+                traceparent=request.headers.get("traceparent", ""),
+            )
         except ClientDisconnect:
             return
         except Problem as problem:

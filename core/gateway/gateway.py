@@ -27,6 +27,7 @@ from core.gateway.settling import Settler
 from core.gateway.snapshots import Credential, Snapshots
 from core.gateway.threads import DatabaseThreads
 from core.gateway.ticket import Ticket
+from core.gateway.traces import Traces
 from core.guardrails.engine import GuardrailPool
 from core.kit.clock import now
 from core.kit.problems import Problem
@@ -55,6 +56,7 @@ class Gateway:
         settings: GatewaySettings | None = None,
         ping: Ping,
         redis_url: str = "",
+        traces: Traces | None = None,
     ) -> None:
         self.settings = settings or GatewaySettings()
         self._threads = DatabaseThreads()
@@ -85,6 +87,7 @@ class Gateway:
             ),
             journal=self._journal,
             settings=self.settings,
+            traces=traces,
         )
         self._ping = ping
         self._calls: set[Call] = set()
@@ -115,6 +118,8 @@ class Gateway:
         await self._rates.close()
         await self._refusals.drain()
         await self._journal.stop()
+        if (traces := self._services.traces) is not None:
+            await asyncio.to_thread(traces.close)
         await self._watch.stop()
         for task in self._beside:
             task.cancel()
@@ -148,6 +153,8 @@ class Gateway:
         *,
         idempotency_key: str = "",
         agent_id: UUID | None = None,
+        arrived: float | None = None,
+        traceparent: str = "",
     ) -> Call:
         """Begin a call.
 
@@ -156,7 +163,14 @@ class Gateway:
         """
         if self._is_stopping or len(self._calls) >= self.settings.most_calls:
             raise Overloaded("Try again in a moment.")
-        ticket = Ticket(credential, body, idempotency_key=idempotency_key, agent_id=agent_id)
+        ticket = Ticket(
+            credential,
+            body,
+            idempotency_key=idempotency_key,
+            agent_id=agent_id,
+            arrived=arrived,
+            traceparent=traceparent,
+        )
         call = Call(self._services, ticket)
         self._calls.add(call)
         call.start(when_done=self._calls.discard)

@@ -28,6 +28,7 @@ from core.gateway.settings import GatewaySettings
 from core.gateway.streaming import OutputGuard
 from core.gateway.texts import texts_of_answer
 from core.gateway.ticket import Ticket
+from core.gateway.traces import Traces
 from core.gateway.wire import Reply
 from core.gateway.words import Words
 from core.guardrails.engine import GuardrailPool
@@ -48,6 +49,8 @@ class Services:
     ender: Ender
     journal: Journal
     settings: GatewaySettings
+    # Only where an operator has asked for them.
+    traces: Traces | None = None
 
 
 class Call:
@@ -118,6 +121,8 @@ class Call:
             problem = self._problem(self._work)
             answer = await self._services.ender.end(self._progress, problem)
             self._services.journal.note(self._progress, problem, answer)
+            if self._services.traces is not None:
+                self._services.traces.note(self._progress, problem, answer)
             if problem is None:
                 self.outbox.put(Ended(None if answer is None else answer.credits))
             else:

@@ -47,6 +47,9 @@ class Ticket:
     tried: list[str] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    # When the first byte of the request came, and of whose trace it is a part.
+    arrived: float | None = None
+    traceparent: str = ""
     # What it took out of its key's minute, where the key has rate limits.
     rate: Rate | None = None
     # When something that lets the call in may end by itself, and whether what is said in it may

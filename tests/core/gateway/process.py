@@ -21,10 +21,12 @@ START_SECONDS = 600
 class GatewayProcess:
     """One gateway. `kill()` is what the out-of-memory killer does."""
 
-    def __init__(self, port: int, *, served_by: str = "granian", drain_seconds: int = 0) -> None:
+    def __init__(
+        self, port: int, *, served_by: str = "granian", drain_seconds: int = 0, **environment: str
+    ) -> None:
         self.port = port
         self._served_by = served_by
-        self._drain_seconds = drain_seconds
+        self._environment = {"COCKPIT_DRAIN_SECONDS": str(drain_seconds), **environment}
         self.url = f"http://127.0.0.1:{port}"
         self._log = Path(os.environ["COCKPIT_DATA"]) / f"gateway-{port}.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +42,7 @@ class GatewayProcess:
             self._process = subprocess.Popen(  # noqa: ASYNC220  it returns at once
                 command,
                 cwd=ROOT,
-                env={**os.environ, "COCKPIT_DRAIN_SECONDS": str(self._drain_seconds)},
+                env={**os.environ, **self._environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

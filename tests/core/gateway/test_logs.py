@@ -45,7 +45,7 @@ async def test_a_call_leaves_its_steps_tokens_and_price(
     [(log, content)] = await logged(gateway, directory)
     assert str(log.request_id) == answer.headers["x-request-id"]
     assert [step["step"] for step in log.steps] == [
-        "access", "limits", "input_guardrails", "reserve", "provider", "settle",
+        "principal", "access", "limits", "input_guardrails", "reserve", "provider", "settle",
     ]  # fmt: skip
     assert all(step["ms"] >= 0 for step in log.steps)
     assert (log.status_code, log.outcome, log.error_code) == (200, "ok", "")
