@@ -142,11 +142,15 @@ def hold_for_joiners(book: Book) -> None:
 
 
 def share_in_force(split: Split) -> int:
-    """Return the equal share of a split's total, as those have it who take part now."""
+    """Return the equal share of a split as those have it who take part now.
+
+    Not the total by their number: who has left, or shares in another split by now, took that part
+    along until the total is divided anew. Who joined when less was free has less than the others.
+    Where nobody shares, all that is not pinned.
+    """
     rules = standing_of(split.rules.values_list("wallet_id", flat=True))
-    pinned = pinned_in(dict(rules))
-    sharing = sum(1 for rule in rules.values() if not rule.is_pinned)
-    return max(split.total - pinned, 0) // max(sharing, 1)
+    shares = [rule.share for rule in rules.values() if not rule.is_pinned]
+    return max(shares, default=max(split.total - pinned_in(dict(rules)), 0))
 
 
 def _split_for(wallet: Wallet) -> Split | None:

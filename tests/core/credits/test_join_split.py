@@ -56,6 +56,18 @@ def test_a_joiner_gets_no_more_than_is_free(branch: Branch, two: list[Wallet]) -
     assert broken_invariants() == []
 
 
+def test_a_joiner_has_what_the_others_have_though_some_have_left(
+    branch: Branch, two: list[Wallet]
+) -> None:
+    """What a leaver had is divided among the others when the next cycle begins, not before."""
+    reclaim_from_leaver(wallet=two[0], actor=TESTS)
+
+    assert (free_in(joiner(branch)), free_in(two[1])) == (30, 30)
+
+    split(branch.team, [two[1]], 5)
+    assert free_in(joiner(branch)) == 30
+
+
 def test_pinned_overrides_do_not_count_for_a_joiner(branch: Branch, two: list[Wallet]) -> None:
     override(two[0], 45, "pinned")
 

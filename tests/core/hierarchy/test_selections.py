@@ -240,7 +240,7 @@ def test_an_archived_member_gives_back_and_comes_back_as_a_joiner(branch: Produc
     gone = free_in(branch.place.wallet)
     members.restore_member(product=branch.product, member=branch.member, actor=TESTS)
 
-    assert (gone, free_in(branch.place.wallet)) == (0, whole(100))
+    assert (gone, free_in(branch.place.wallet)) == (0, whole(50))
 
 
 def test_a_share_of_everybodys_comes_along_into_the_first_place(branch: ProductBranch) -> None:
