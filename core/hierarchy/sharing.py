@@ -182,8 +182,12 @@ def check_grant_within(
     check_editable(row)
     if scope.everything or grant is None or grant.is_denial:
         return
-    if not access.may_use(resource.thing, branch_of(row, scope), at=now()):
+    branch, moment = branch_of(row, scope), now()
+    if not access.may_use(resource.thing, branch, at=moment):
         raise NotAllowed(f"Your own branch does not have {resource.name}.")
+    said = access.grants.get(resource.thing, {})
+    if grant.carries_llm and not rules.carries_llm(rules.GrantCase(branch, moment, said)):
+        raise NotAllowed(f"Your own branch does not have the LLM of {resource.name} by it.")
 
 
 def nodes_like(product: Product, scope: Scope, term: str) -> list[PolicyRow]:
