@@ -150,9 +150,12 @@ def apply_terms(
     _check(terms)
     Account.objects.select_for_update().get(pk=account.pk)
     last = CreditTerms.objects.filter(account=account, product=product).first()
-    if last is not None and terms_of_row(last) == terms:
-        return last
     reason = reason.strip()
+    if last is not None and terms_of_row(last) == terms:
+        if grant_now:
+            with in_account(account):
+                _grant_first(last, terms, reason=reason or "Credit terms", actor=actor)
+        return last
     row = CreditTerms(
         account=account,
         product=product,
@@ -216,14 +219,23 @@ def _carry_in(
         books.set_overflow_limit(
             book=book, limit=terms.overflow_limit_microcredits, actor=actor, reason=reason
         )
-    if grant_now and terms.grant_microcredits:
-        allocating.grant_credits(
-            book=book,
-            amount=terms.grant_microcredits,
-            actor=actor,
-            idempotency_key=f"terms:{row.account_id}:{row.product}:first",
-            reason=reason,
-        )
+    if grant_now:
+        _grant_first(row, terms, reason=reason, actor=actor)
+
+
+def _grant_first(row: CreditTerms, terms: Terms, *, reason: str, actor: Actor) -> None:
+    """Grant to the current cycle, once in the account's life; we are inside the account."""
+    key = f"terms:{row.account_id}:{row.product}:first"
+    # Whatever was granted then: a key that was used for another amount is no fault of the caller.
+    if not terms.grant_microcredits or Act.objects.filter(idempotency_key=key).exists():
+        return
+    allocating.grant_credits(
+        book=Book.objects.get(product=row.product),
+        amount=terms.grant_microcredits,
+        actor=actor,
+        idempotency_key=key,
+        reason=reason,
+    )
 
 
 @transaction.atomic

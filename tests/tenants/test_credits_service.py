@@ -106,6 +106,26 @@ def test_terms_in_force_already_change_nothing(acme: Account) -> None:
     assert AuditEntry.objects.count() == before
 
 
+def test_the_first_grant_comes_once_also_where_the_terms_are_there_already(acme: Account) -> None:
+    def said(grant: int, *, grant_now: bool) -> int:
+        services.set_credit_terms(
+            account=acme,
+            product="copilot",
+            terms=Terms(grant * CREDIT),
+            grant_now=grant_now,
+            actor=TESTS,
+        )
+        return _unallocated(acme) - before
+
+    before = _unallocated(acme)
+
+    assert said(500, grant_now=False) == 0
+    assert said(500, grant_now=True) == 500 * CREDIT
+    assert said(500, grant_now=True) == 500 * CREDIT
+    # Another grant is no reason to refuse the terms.
+    assert said(700, grant_now=True) == 500 * CREDIT
+
+
 def test_an_entry_says_what_the_terms_were(acme: Account) -> None:
     services.set_credit_terms(account=acme, product="copilot", terms=Terms(5), actor=TESTS)
     services.set_credit_terms(account=acme, product="copilot", terms=Terms(7), actor=TESTS)

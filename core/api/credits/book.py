@@ -44,10 +44,7 @@ class PlanViewSet(CreditsViewSet):
     def spill(self, request: Request) -> Response:
         """Set the switches by which calls spill to team, organization and pool. Counts at once."""
         self.require_everything()
-        book = self.book
-        now = {"team": book.spill_team, "organization": book.spill_organization,
-               "pool": book.spill_pool}  # fmt: skip
-        books.set_spill(book=book, actor=self.actor, **{**now, **self.input})
+        books.set_spill(book=self.book, actor=self.actor, **self.input)
         return self.one(self._plan())
 
     def _plan(self) -> dict[str, Any]:

@@ -105,11 +105,23 @@ def set_overflow_limit(*, book: Book, limit: int, actor: Actor, reason: str = ""
 
 @transaction.atomic
 def set_spill(
-    *, book: Book, team: bool, organization: bool, pool: bool, actor: Actor, reason: str = ""
+    *,
+    book: Book,
+    team: bool | None = None,
+    organization: bool | None = None,
+    pool: bool | None = None,
+    actor: Actor,
+    reason: str = "",
 ) -> None:
-    """Say where calls may go on once the wallet that they live on is empty. Counts at once."""
+    """Say where calls may go on once the wallet that they live on is empty. Counts at once.
+
+    None leaves a switch as it is.
+    """
     before = _spill_of(Book.objects.select_for_update(no_key=True).get(pk=book.pk))
-    book.spill_team, book.spill_organization, book.spill_pool = team, organization, pool
+    asked = {"team": team, "organization": organization, "pool": pool}
+    after = before | {name: is_on for name, is_on in asked.items() if is_on is not None}
+    book.spill_team, book.spill_organization = after["team"], after["organization"]
+    book.spill_pool = after["pool"]
     book.save(update_fields=("spill_team", "spill_organization", "spill_pool"))
     record(
         actor=actor,
