@@ -124,7 +124,7 @@ class PriceForm(NamedForm):
     request_usd = number_field(_("One request"), required=False)
 
     def prices(self) -> dict[str, Decimal]:
-        """Return the prices that were named; a blank one costs nothing."""
+        """Return the prices that were named; a blank one has none of its own."""
         return {
             field: value
             for field in PRICE_FIELDS

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -27,6 +27,14 @@ LLM_KINDS = (
     "chat", "embedding", "image", "transcription", "speech", "rerank", "moderation",
 )  # fmt: skip
 _LENGTHS = {"title": 120, "vendor": 60, "provider": 40, "upstream_model": 120}
+# Tokens of special kinds, and what they cost where nobody names a price of their own for them.
+_PLAIN_PRICES = {
+    "cache_read_usd": "input_usd",
+    "cache_write_usd": "input_usd",
+    "audio_input_usd": "input_usd",
+    "reasoning_usd": "output_usd",
+    "audio_output_usd": "output_usd",
+}
 # Dearer than any LLM by far, and still exact in the column.
 _DEAREST_USD = Decimal(1_000_000)
 
@@ -77,6 +85,17 @@ def free_slug(wanted: str, *, is_free: Callable[[str], bool]) -> str:
         if is_free(candidate):
             return candidate
     return ""
+
+
+def whole_price(named: Mapping[str, Decimal], parts: Iterable[str]) -> dict[str, Decimal]:
+    """Return every part of a price. An unnamed kind of tokens costs what plain ones do.
+
+    Most of what an LLM that reasons writes is reasoning: free, it would be nearly free altogether.
+    """
+    return {
+        part: named.get(part, named.get(_PLAIN_PRICES.get(part, part), Decimal(0)))
+        for part in parts
+    }
 
 
 def is_price(price: Decimal) -> bool:

@@ -95,7 +95,7 @@ class OwnPriceForm(CockpitForm):
             )
 
     def prices(self) -> dict[str, Decimal]:
-        """Return the prices that were named; a blank one costs nothing."""
+        """Return the prices that were named; a blank one has none of its own."""
         values = self.cleaned_data
         return {name: values[name] for name in PRICE_FIELDS if values[name] is not None}
 

@@ -17,7 +17,7 @@ from core.kit.problems import Conflict, InvalidInput
 from core.tenancy.context import Account
 from core.tenancy.policy import bump_policy
 from core.vault import services as vault
-from tenants.rules import is_price, llm_fault
+from tenants.rules import is_price, llm_fault, whole_price
 from tenants.selectors import offered_llms
 from tenants.services.llms import PRICE_FIELDS
 
@@ -146,7 +146,7 @@ def archive_own_llm(*, llm: OwnLlm, actor: Actor, reason: str = "") -> OwnLlm:
 def set_own_price(
     *, account: Account, llm: OwnLlm, prices: Mapping[str, Decimal], actor: Actor
 ) -> OwnPrice:
-    """Start a new version of an own LLM's price; unnamed parts cost nothing.
+    """Start a new version of an own LLM's price. An unnamed kind of tokens costs as plain ones.
 
     Raises:
         InvalidInput: an unknown part, a price out of range, or one below the platform's floor.
@@ -157,7 +157,7 @@ def set_own_price(
         raise Conflict(f"{llm} is in the platform's catalogue, whose price counts.")
     _check_prices(llm.kind, prices, floor_of(account.id))
     last = OwnPrice.objects.filter(llm=llm).order_by("-version").first()
-    wanted = {field: prices.get(field, Decimal(0)) for field in PRICE_FIELDS}
+    wanted = whole_price(prices, PRICE_FIELDS)
     if last is not None and wanted == {field: getattr(last, field) for field in PRICE_FIELDS}:
         return last
     version = last.version + 1 if last is not None else 1

@@ -18,7 +18,7 @@ from core.vault import services as vault
 from core.vault.models import SealedSecret
 from tenants.credentials import DEPLOYMENT_COLUMN, DEPLOYMENT_TABLE
 from tenants.models import Account, Llm, PlatformDeployment, PriceRow
-from tenants.rules import is_price, llm_fault
+from tenants.rules import is_price, llm_fault, whole_price
 
 PRICE_FIELDS = (
     "input_usd",
@@ -154,7 +154,7 @@ def change_deployment(
 
 @transaction.atomic
 def set_price(*, llm: Llm, prices: Mapping[str, Decimal], actor: Actor) -> PriceRow:
-    """Start a new version of an LLM's price; unnamed parts cost nothing.
+    """Start a new version of an LLM's price; an unnamed kind of tokens costs as plain ones.
 
     The price that is in force already starts no version.
 
@@ -164,7 +164,7 @@ def set_price(*, llm: Llm, prices: Mapping[str, Decimal], actor: Actor) -> Price
     _check_prices(prices)
     Llm.objects.select_for_update().get(pk=llm.pk)
     last = PriceRow.objects.filter(llm=llm).order_by("-version").first()
-    wanted = {field: prices.get(field, Decimal(0)) for field in PRICE_FIELDS}
+    wanted = whole_price(prices, PRICE_FIELDS)
     if last is not None and wanted == {field: getattr(last, field) for field in PRICE_FIELDS}:
         return last
     highest = PriceRow.objects.filter(llm=llm).aggregate(last=Max("version"))["last"] or 0

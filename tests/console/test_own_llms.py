@@ -147,6 +147,21 @@ def test_own_price_keeps_to_the_platform_s_floor(acme: Account) -> None:
         assert {price.audio_input, price.audio_output} == {Decimal(3)}
 
 
+def test_kind_of_tokens_that_nobody_has_priced_costs_as_plain_ones(acme: Account) -> None:
+    with in_account(acme):
+        llm = an_llm(acme)
+        a_place(acme, llm)
+        free = {**PRICES, "cache_read_usd": Decimal("0.1")}
+        services.set_own_price(account=acme, llm=llm, prices=free, actor=TESTS)
+
+        price = as_the_gateway_sees_it(acme)["company-gpt"].price
+
+    assert price is not None
+    assert (price.cache_read, price.cache_write, price.audio_input) == (Decimal("0.1"), 1, 1)
+    assert (price.reasoning, price.audio_output) == (4, 4)
+    assert (price.image_each, price.request) == (0, 0)
+
+
 def test_llm_of_the_catalogue_has_the_platform_s_price(acme: Account) -> None:
     catalogue.create_llm(
         name="gpt-9", title="GPT-9", vendor="OpenAI", provider="openai", upstream_model="gpt-9",

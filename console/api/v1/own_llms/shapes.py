@@ -117,7 +117,11 @@ class OwnLlmInput(OwnLlmChangeInput):
 
 
 class OwnPriceInput(Input):
-    """US dollars per million tokens, for an image, for a request; what is left out is free."""
+    """US dollars per million tokens, for an image, for a request.
+
+    Cached, written to a cache and heard tokens cost as input where they are left out; reasoning
+    and spoken ones as output. Images and requests are free then.
+    """
 
     input_usd = price_field(required=False)
     output_usd = price_field(required=False)
