@@ -64,7 +64,7 @@ def _account(slug: str) -> Any:
 
 
 def _pages(account: Any) -> None:
-    client, ids = _client(account), _ids(account)
+    client, ids = admin_client(account), _ids(account)
     at = f"/{PRODUCT}"
     pages = {
         "members": f"{at}/member/",
@@ -100,18 +100,25 @@ def _pages(account: Any) -> None:
         "overview": f"{at}/",
         "credits": f"{at}/credits/",
     }
+    print_pages(client, pages)
+
+
+def print_pages(client: Any, pages: dict[str, str]) -> None:
+    """Print what each page takes: wall and processor time, queries, size."""
     print(f"{'page':34} {'ms':>6} {'CPU ms':>7} {'queries':>8} {'kB':>6}")
     for title, path in pages.items():
-        seconds, busy, queries, size, status = _measure(client, path)
+        seconds, busy, queries, size, status = measured(client, path)
         mark = "" if status == 200 else f"  status {status}"
         mark += "  over 200 ms" if seconds > 0.2 else ""
         print(
             f"{title:34} {seconds * 1000:6.0f} {busy * 1000:7.0f} {queries:8}"
-            f" {size / 1024:6.0f}{mark}"
+            f" {size / 1024:6.0f}{mark}",
+            flush=True,
         )
 
 
-def _measure(client: Any, path: str) -> tuple[float, float, int, int, int]:
+def measured(client: Any, path: str) -> tuple[float, float, int, int, int]:
+    """Return the best wall time, the median of processor time, queries, bytes and status."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -128,7 +135,8 @@ def _measure(client: Any, path: str) -> tuple[float, float, int, int, int]:
     return min(taken), statistics.median(busy), len(captured), size, status
 
 
-def _client(account: Any) -> Any:
+def admin_client(account: Any) -> Any:
+    """Return a client that is signed in as an account's first admin."""
     from django.test import Client
 
     from core.identity.models import User
@@ -161,7 +169,9 @@ def _ids(account: Any) -> dict[str, Any]:
 def _export(account: Any) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
-    lines = sum(part.count(b"\n") for part in _client(account).get(f"/{PRODUCT}/member/export.csv"))
+    lines = sum(
+        part.count(b"\n") for part in admin_client(account).get(f"/{PRODUCT}/member/export.csv")
+    )
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     print(
         f"\nexport: {lines:,} lines in {time.perf_counter() - began:.1f} s, "

@@ -12,14 +12,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Model
 
-from core.access.models import FeatureSwitch, Grant, NodeLlmPolicy
+from core.access.models import FeatureSwitch, Grant, LlmActivation, NodeLlmPolicy
 from core.access.rules.grants import Grant as GrantSaid
 from core.access.rules.llms import NONE, Ids, LlmPolicy
 from core.access.rules.product import Said, Thing
 from core.access.rules.switches import Switch
 
-_PARTS = {
+_PARTS: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+    "on": (LlmActivation, ("llm_id",)),
     "policies": (NodeLlmPolicy, ("node_id", "only", "add", "block", "is_locked")),
     "switches": (FeatureSwitch, ("feature", "node_id", "is_on", "is_locked")),
     "grants": (
@@ -27,21 +29,31 @@ _PARTS = {
         ("resource_type", "resource_id", "node_id", "is_denial", "ends_at", "carries_llm"),
     ),
 }
-ALL_PARTS = tuple(_PARTS)
+ALL_PARTS = ("policies", "switches", "grants")
 
 
 def read_said(
     product: str, nodes: Iterable[UUID] | None = None, *, parts: Collection[str] = ALL_PARTS
 ) -> Said:
     """Return what nodes of a product say: all nodes, or these. One query."""
+    return _read(product, nodes, parts)[1]
+
+
+def read_rules(product: str, nodes: Iterable[UUID] | None = None) -> tuple[Ids, Said]:
+    """Return which LLMs are on in a product, and what `read_said` returns. One query."""
+    return _read(product, nodes, ("on", *ALL_PARTS))
+
+
+def _read(product: str, nodes: Iterable[UUID] | None, parts: Collection[str]) -> tuple[Ids, Said]:
     ids = None if nodes is None else list(set(nodes))
     found = {part: json.loads(rows) if rows else [] for part, rows in _rows(product, ids, parts)}
     known = _Ids()
-    return Said(
+    said = Said(
         policies=_policies(found.get("policies", ()), known),
         switches=_switches(found.get("switches", ()), known),
         grants=_grants(found.get("grants", ()), known),
     )
+    return known.all(llm for (llm,) in found.get("on", ())), said
 
 
 class _Ids(dict[str, UUID]):
@@ -52,7 +64,7 @@ class _Ids(dict[str, UUID]):
         return made
 
     def all(self, texts: Iterable[str]) -> Ids:
-        return frozenset(map(self.__getitem__, texts)) if texts else NONE
+        return frozenset(map(self.__getitem__, texts)) or NONE
 
 
 def _rows(
@@ -69,7 +81,8 @@ def _rows(
             f' FROM "{table._meta.db_table}" WHERE product = %s'
         )
         values.append(product)
-        if ids is not None:
+        # What is on for the account is said by no node.
+        if ids is not None and "node_id" in columns:
             query += " AND node_id = ANY(%s)"
             values.append(ids)
         queries.append(f"{query})")

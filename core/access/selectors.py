@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from core.access.models import LlmActivation
-from core.access.reading import read_said
+from core.access.reading import read_rules, read_said
 from core.access.resources import resource_type
 from core.access.rules import grants as rules
 from core.access.rules.decisions import Decision
@@ -55,17 +55,18 @@ def access_of(
     open_things: Iterable[Thing] = (),
     nodes: Iterable[UUID] | None = None,
 ) -> ProductAccess:
-    """Return all that decides about access in a product, as far as these nodes go; two queries.
+    """Return all that decides about access in a product, as far as these nodes go; one query.
 
     What the super admin offers and withholds lives in the public schema: the caller reads it.
     """
+    on, said = read_rules(product, nodes)
     return ProductAccess(
         product=product,
         offered=frozenset(offered),
-        on=active_llm_ids(product),
+        on=on,
         withheld=frozenset(withheld),
         open_things=frozenset(open_things),
-    ).where(read_said(product, nodes))
+    ).where(said)
 
 
 def decision_now(access: ProductAccess, kind: str, key: str, path: Path) -> Decision | None:

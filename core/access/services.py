@@ -4,6 +4,7 @@ The caller has found the node in the actor's scope, and knows what nodes and LLM
 """
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -15,8 +16,11 @@ from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import PathNode
 from core.access.rules.switches import Switch
 from core.audit import verbs
-from core.audit.services import Actor, record
+from core.audit.services import Actor, Change, record, record_each
+from core.kit.clock import now
 from core.tenancy.policy import bump_policy, hold_policy
+
+_BATCH = 500
 
 LLM_ON = verbs.register("llm.switched_on", "{actor} switched {target} on", icon="toggle_on")
 POLICY_SET = verbs.register(
@@ -89,26 +93,31 @@ def set_llm_policies(
         product=product, node_id__in=[node.id for node in policies]
     )
     said = {row.node_id: row.as_policy() for row in rows.order_by("node_id")}
-    before: dict[PathNode, LlmPolicy] = {}
+    before = {}
     for node, policy in policies.items():
         was = said.get(node.id, LlmPolicy())
         if seen is not None and was != seen.get(node, was):
             raise changed(node)
-        if policy == was:
-            continue
-        before[node] = was
-        _keep_policy(product, node, policy)
-        record(
-            actor=actor,
-            verb=POLICY_SET,
-            target=(node.kind, node.id, node.label),
-            before=_in_words(was, names),
-            after=_in_words(policy, names),
-            reason=reason,
-            product=product,
-        )
-    if before:
-        bump_policy()
+        if policy != was:
+            before[node] = was
+    if not before:
+        return before
+    _keep_policies(product, {node: policies[node] for node in before})
+    record_each(
+        actor=actor,
+        verb=POLICY_SET,
+        changes=[
+            Change(
+                (node.kind, node.id, node.label),
+                _in_words(was, names),
+                _in_words(policies[node], names),
+            )
+            for node, was in before.items()
+        ],
+        reason=reason,
+        product=product,
+    )
+    bump_policy()
     return before
 
 
@@ -160,6 +169,7 @@ def set_features(
     )
     said_before = {(row.node_id, row.feature): row.as_switch() for row in rows.order_by("pk")}
     before: dict[PathNode, dict[str, Switch | None]] = {}
+    changes = []
     for node, said in switches.items():
         for key, switch in said.items():
             was = said_before.get((node.id, key))
@@ -168,18 +178,20 @@ def set_features(
             if switch == was:
                 continue
             before.setdefault(node, {})[key] = was
-            _keep_switch(product, node, key, switch)
             title = str(known[key].title)
-            record(
-                actor=actor,
-                verb=FEATURE_SET,
-                target=(node.kind, node.id, node.label),
-                before={"feature": title, "state": _state(was)},
-                after={"feature": title, "state": _state(switch)},
-                reason=reason,
-                product=product,
+            changes.append(
+                Change(
+                    (node.kind, node.id, node.label),
+                    {"feature": title, "state": _state(was)},
+                    {"feature": title, "state": _state(switch)},
+                )
             )
     if before:
+        _keep_switches(
+            product,
+            {node: {key: switches[node][key] for key in was} for node, was in before.items()},
+        )
+        record_each(actor=actor, verb=FEATURE_SET, changes=changes, reason=reason, product=product)
         bump_policy()
     return before
 
@@ -191,29 +203,47 @@ def changed(node: PathNode) -> ChangedMeanwhile:
     )
 
 
-def _keep_policy(product: str, node: PathNode, policy: LlmPolicy) -> None:
-    if policy.is_empty:
-        NodeLlmPolicy.objects.filter(product=product, node_id=node.id).delete()
-    else:
-        NodeLlmPolicy.objects.update_or_create(
-            product=product, node_id=node.id, defaults=_columns(policy)
-        )
+def _keep_policies(product: str, policies: Mapping[PathNode, LlmPolicy]) -> None:
+    gone = [node.id for node, policy in policies.items() if policy.is_empty]
+    NodeLlmPolicy.objects.filter(product=product, node_id__in=gone).delete()
+    moment = now()
+    NodeLlmPolicy.objects.bulk_create(
+        (
+            NodeLlmPolicy(product=product, node_id=node.id, changed_at=moment, **_columns(policy))
+            for node, policy in policies.items()
+            if not policy.is_empty
+        ),
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=("product", "node_id"),
+        update_fields=("only", "add", "block", "is_locked", "changed_at"),
+    )
 
 
-def _keep_switch(product: str, node: PathNode, feature: str, switch: Switch | None) -> None:
-    if switch is None:
-        rows = FeatureSwitch.objects.filter(product=product, node_id=node.id, feature=feature)
-        rows.delete()
-    else:
-        FeatureSwitch.objects.update_or_create(
-            product=product,
-            node_id=node.id,
-            feature=feature,
-            defaults={"is_on": switch.is_on, "is_locked": switch.is_locked},
-        )
+def _keep_switches(product: str, switches: Mapping[PathNode, Mapping[str, Switch | None]]) -> None:
+    rows = FeatureSwitch.objects.filter(product=product)
+    gone: dict[str, list[UUID]] = {}
+    kept = []
+    for node, said in switches.items():
+        for key, switch in said.items():
+            if switch is None:
+                gone.setdefault(key, []).append(node.id)
+            else:
+                row = FeatureSwitch(product=product, node_id=node.id, feature=key)
+                row.is_on, row.is_locked = switch.is_on, switch.is_locked
+                kept.append(row)
+    for key, nodes in gone.items():
+        rows.filter(feature=key, node_id__in=nodes).delete()
+    FeatureSwitch.objects.bulk_create(
+        kept,
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=("product", "node_id", "feature"),
+        update_fields=("is_on", "is_locked", "changed_at"),
+    )
 
 
-def _columns(policy: LlmPolicy) -> dict[str, object]:
+def _columns(policy: LlmPolicy) -> dict[str, Any]:
     return {
         "only": None if policy.only is None else sorted(policy.only),
         "add": sorted(policy.add),

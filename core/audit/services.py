@@ -14,6 +14,7 @@ from core.audit.redaction import plain, redacted, storable, without_secrets
 from core.kit.ids import time_of, uuid7
 
 _NODE_KINDS = ("organization", "team")
+_BATCH = 500
 
 ActorKind = Literal["user", "key", "client_app", "job", "system"]
 
@@ -49,6 +50,15 @@ class Target:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One of several changes of a kind: what it is about, before and after."""
+
+    target: Target | tuple[str, UUID | str, str]
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
 def record(
     *,
     actor: Actor,
@@ -67,8 +77,32 @@ def record(
     all of them reads it, beside the account admins. An organization or a team as the target is
     one of them by itself; without any, the entry is the account admins' alone.
     """
+    change = Change(target, before, after)
+    entry = _entry(actor, verb, change, reason=reason, product=product, nodes=nodes)
+    entry.save(force_insert=True)
+    return entry
+
+
+def record_each(
+    *, actor: Actor, verb: str, changes: Iterable[Change], reason: str = "", product: str = ""
+) -> None:
+    """Write one signed entry for each of many changes of one kind, as `record` does; one query."""
+    entries = [_entry(actor, verb, each, reason=reason, product=product) for each in changes]
+    AuditEntry.objects.bulk_create(entries, batch_size=_BATCH)
+
+
+def _entry(
+    actor: Actor,
+    verb: str,
+    change: Change,
+    *,
+    reason: str,
+    product: str,
+    nodes: Iterable[UUID | None] = (),
+) -> AuditEntry:
     assert verbs.is_registered(verb), f"Declare the verb {verb} with its sentence."
     assert connection.in_atomic_block, "An entry stands or falls with the change it describes."
+    target = change.target
     kind, target_id, label = (
         (target.kind, target.id, target.label) if isinstance(target, Target) else target
     )
@@ -89,15 +123,14 @@ def record(
         target_kind=kind,
         target_id=str(target_id),
         target_label=_text(label, 254),
-        before=_values(verb, before),
-        after=_values(verb, after),
+        before=_values(verb, change.before),
+        after=_values(verb, change.after),
         nodes=sorted(named),
         reason=_text(reason, 500),
         request_id=_text(actor.request_id, 64),
         address=actor.address,
     )
     entry.signature = signature_of(entry)
-    entry.save(force_insert=True)
     return entry
 
 

@@ -4,13 +4,14 @@ Places are counted rather than people: somebody in two teams acts from either.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, UUIDField, Value
 
 from core.access.rules.grants import Grant
 from core.access.rules.llms import LlmPolicy
@@ -19,6 +20,9 @@ from core.access.rules.product import ProductAccess, Thing
 from core.access.rules.switches import Switch
 from core.hierarchy.policies import acting_places, global_of
 from core.hierarchy.product import Product
+
+# What somebody acting from a path has.
+Having = Callable[[Path], frozenset[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +44,23 @@ def effect_of_policies(
     product: Product, access: ProductAccess, changes: Mapping[PathNode, LlmPolicy]
 ) -> Effect:
     """Return who would gain and lose which LLM if these nodes said so; two queries."""
-    said = {node.id: policy for node, policy in changes.items()}
-    after = replace(access, policies={**access.policies, **said})
-    return _effect(
-        product,
-        changes,
-        {*access.policies, *said},
-        lambda path: (access.llms(path), after.llms(path)),
-    )
+    return effects_of_policies(product, access, {"": changes})[""]
+
+
+def effects_of_policies(
+    product: Product,
+    access: ProductAccess,
+    choices: Mapping[str, Mapping[PathNode, LlmPolicy]],
+) -> dict[str, Effect]:
+    """Return what each of several changes of the same nodes would do; two queries for all."""
+    has: dict[str, Having] = {}
+    nodes: dict[PathNode, None] = {}
+    for name, changes in choices.items():
+        nodes |= dict.fromkeys(changes)
+        said = {node.id: policy for node, policy in changes.items()}
+        has[name] = replace(access, policies={**access.policies, **said}).llms
+    speaking = {*access.policies, *(node.id for node in nodes)}
+    return _effects(product, nodes, speaking, access.llms, has)
 
 
 def effect_of_llm(product: Product, access: ProductAccess, llm: UUID, *, is_on: bool) -> Effect:
@@ -59,7 +72,8 @@ def effect_of_llm(product: Product, access: ProductAccess, llm: UUID, *, is_on: 
         product,
         [everyone],
         access.policies,
-        lambda path: (access.llms(path) & one, after.llms(path) & one),
+        lambda path: access.llms(path) & one,
+        lambda path: after.llms(path) & one,
     )
 
 
@@ -67,9 +81,7 @@ def reach_of_llms(product: Product, access: ProductAccess) -> Mapping[UUID, int]
     """Return how many places have each offered LLM, or would have it; two queries."""
     after = replace(access, on=access.offered)
     nobody: frozenset[Any] = frozenset()
-    effect = _effect(
-        product, [global_of(product)], access.policies, lambda path: (nobody, after.llms(path))
-    )
+    effect = _effect(product, [global_of(product)], access.policies, lambda _: nobody, after.llms)
     return effect.gains
 
 
@@ -79,26 +91,48 @@ def effect_of_switches(
     changes: Mapping[PathNode, Mapping[str, Switch | None]],
 ) -> Effect:
     """Return who would gain and lose which feature if these nodes said so; None inherits."""
+    return effects_of_switches(product, access, {"": changes})[""]
+
+
+def effects_of_switches(
+    product: Product,
+    access: ProductAccess,
+    choices: Mapping[str, Mapping[PathNode, Mapping[str, Switch | None]]],
+) -> dict[str, Effect]:
+    """Return what each of several changes of the same nodes would do; two queries for all."""
+    nodes = {node: None for changes in choices.values() for node in changes}
+    features = frozenset(
+        feature for changes in choices.values() for said in changes.values() for feature in said
+    )
+    has = {
+        name: _features_by(_switched(access, changes), features)
+        for name, changes in choices.items()
+    }
+    speaking = {node for feature in features for node in access.switches.get(feature, {})}
+    return _effects(
+        product,
+        nodes,
+        speaking | {node.id for node in nodes},
+        _features_by(access, features),
+        has,
+    )
+
+
+def _switched(
+    access: ProductAccess, changes: Mapping[PathNode, Mapping[str, Switch | None]]
+) -> ProductAccess:
     switches = {feature: dict(said) for feature, said in access.switches.items()}
-    features: set[str] = set()
     for node, said in changes.items():
         for feature, switch in said.items():
-            features.add(feature)
             of_feature = switches.setdefault(feature, {})
             of_feature.pop(node.id, None)
             if switch is not None:
                 of_feature[node.id] = switch
-    after = replace(access, switches=switches)
+    return replace(access, switches=switches)
 
-    def had_and_has(path: Path) -> tuple[frozenset[str], frozenset[str]]:
-        had, has = (
-            frozenset(feature for feature in features if at.has(feature, path))
-            for at in (access, after)
-        )
-        return had, has
 
-    speaking = {node for feature in features for node in access.switches.get(feature, {})}
-    return _effect(product, changes, speaking | {node.id for node in changes}, had_and_has)
+def _features_by(access: ProductAccess, features: frozenset[str]) -> Having:
+    return lambda path: frozenset(each for each in features if access.has(each, path))
 
 
 def effect_of_grants(
@@ -116,15 +150,9 @@ def effect_of_grants(
         if grant is not None:
             said[node.id] = grant
     after = replace(access, grants={**access.grants, thing: said})
-    one = frozenset({thing})
-
-    def had_and_has(path: Path) -> tuple[frozenset[Thing], frozenset[Thing]]:
-        had, has = (
-            one if each.may_use(thing, path, at=at) else frozenset() for each in (access, after)
-        )
-        return had, has
-
-    return _effect(product, changes, speaking, had_and_has)
+    return _effect(
+        product, changes, speaking, _thing_by(access, thing, at), _thing_by(after, thing, at)
+    )
 
 
 def effect_of_opening(
@@ -135,36 +163,52 @@ def effect_of_opening(
     after = replace(
         access, open_things=access.open_things | one if is_open else access.open_things - one
     )
-
-    def had_and_has(path: Path) -> tuple[frozenset[Thing], frozenset[Thing]]:
-        had, has = (
-            one if each.may_use(thing, path, at=at) else frozenset() for each in (access, after)
-        )
-        return had, has
-
     said = access.grants.get(thing, {})
-    return _effect(product, [global_of(product)], said, had_and_has)
+    nodes = [global_of(product)]
+    return _effect(product, nodes, said, _thing_by(access, thing, at), _thing_by(after, thing, at))
+
+
+def _thing_by(access: ProductAccess, thing: Thing, at: datetime) -> Having:
+    one, nothing = frozenset({thing}), frozenset[Thing]()
+    return lambda path: one if access.may_use(thing, path, at=at) else nothing
 
 
 def _effect(
+    product: Product, nodes: Iterable[PathNode], said: Iterable[UUID], had: Having, has: Having
+) -> Effect:
+    return _effects(product, nodes, said, had, {"": has})[""]
+
+
+def _effects(
     product: Product,
     nodes: Iterable[PathNode],
     said: Iterable[UUID],
-    had_and_has: Callable[[Path], tuple[frozenset[Any], frozenset[Any]]],
-) -> Effect:
+    had: Having,
+    has: Mapping[str, Having],
+) -> dict[str, Effect]:
+    places = [(*place, had(place[1])) for place in _places_below(product, said, list(nodes))]
+    return {name: _counted(places, after) for name, after in has.items()}
+
+
+def _counted(places: Iterable[tuple[UUID, Path, int, frozenset[Any]]], after: Having) -> Effect:
     gains: Counter[Any] = Counter()
     losses: Counter[Any] = Counter()
     gaining: Counter[UUID] = Counter()
     losing: Counter[UUID] = Counter()
     touched = 0
-    for organization, path, count in _places_below(product, said, list(nodes)):
-        had, has = had_and_has(path)
-        touched += count * (had != has)
-        gains.update(dict.fromkeys(has - had, count))
-        losses.update(dict.fromkeys(had - has, count))
-        if has - had:
+    for organization, path, count, had in places:
+        has = after(path)
+        if had == has:
+            continue
+        touched += count
+        gained, lost = has - had, had - has
+        for thing in gained:
+            gains[thing] += count
+        for thing in lost:
+            losses[thing] += count
+        if gained:
             gaining[organization] += count
-        if had - has:
+        if lost:
             losing[organization] += count
     return Effect(gains, losses, touched, gaining, losing)
 
@@ -181,7 +225,7 @@ def _places_below(
     places: QuerySet[Any] = acting_places(product).filter(_below(nodes))
     groups = {node.id for node in nodes if node.kind != "member"} | {everyone.id}
     members = [node.id for node in nodes if node.kind == "member"]
-    own = Q(member__in=[*(key for key in said if key not in groups), *members])
+    own = Q(Among("member_id", [*(key for key in said if key not in groups), *members]))
     silent = (
         places.exclude(own)
         .values_list("organization", "team", "organization__is_global")
@@ -196,6 +240,16 @@ def _places_below(
     )
     for organization, team, is_global, member in named:
         yield organization, _path(everyone, None if is_global else organization, team, member), 1
+
+
+class Among(Func):
+    """Whether a column is one of some ids: one value, where thousands would each be one of SQL."""
+
+    template, arg_joiner = "(%(expressions)s))", " = ANY("
+    output_field = BooleanField()
+
+    def __init__(self, column: str, ids: Sequence[UUID]) -> None:
+        super().__init__(F(column), Value(list(ids), output_field=ArrayField(UUIDField())))
 
 
 def _path(everyone: PathNode, organization: Any, team: Any, member: Any) -> Path:
@@ -217,5 +271,5 @@ def _below(nodes: list[PathNode]) -> Q:
         by_kind.setdefault(node.kind, []).append(node.id)
     found = Q(pk=None)
     for kind, ids in by_kind.items():
-        found |= Q(**{f"{kind}__in": ids})
+        found |= Q(Among(f"{kind}_id", ids))
     return found

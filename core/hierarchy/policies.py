@@ -16,9 +16,6 @@ from core.hierarchy import selectors
 from core.hierarchy.product import Product
 from core.kit.problems import NotAllowed, NotFound
 
-# What a page shows of the members of one node.
-MOST_MEMBERS = 100
-
 
 @dataclass(frozen=True, slots=True)
 class PolicyRow:
@@ -26,7 +23,6 @@ class PolicyRow:
 
     node: PathNode
     path: Path
-    members: int
     can_edit: bool
     is_open: bool = False
 
@@ -63,32 +59,6 @@ def paths_of_user(product: Product, user: Any) -> list[Path]:
     return [path_below(everyone, place) for place in places]
 
 
-def policy_rows(product: Product, scope: Scope, *, open_id: UUID | None = None) -> list[PolicyRow]:
-    """Return the nodes of a scope, parents first, with the members of the one that is open.
-
-    A branch admin also sees the nodes above the branch, which explain what it inherits, and cannot
-    change those or the branch's own top: what somebody has is decided above them.
-    """
-    organizations = {row.pk: row for row in _organizations(product, scope)}
-    everyone = global_of(product)
-    rows = [_row((everyone,), _count_of_all(product, scope), can_edit=scope.everything)]
-    teams: dict[UUID, list[Any]] = {}
-    for team in selectors.teams_for(product, scope).filter(archived_at=None):
-        teams.setdefault(team.organization_id, []).append(team)
-    for organization in organizations.values():
-        path = (everyone, PathNode("organization", organization.pk, organization.name))
-        rows.append(
-            _row(path, organization.member_count, can_edit=scope.everything, open_id=open_id)
-        )
-        rows += _members(product, scope, path, open_id, organization=organization.pk, team=None)
-        for team in teams.get(organization.pk, ()):
-            inner = (*path, PathNode("team", team.pk, team.name))
-            can_edit = scope.everything or organization.pk in scope.organizations
-            rows.append(_row(inner, team.member_count, can_edit=can_edit, open_id=open_id))
-            rows += _members(product, scope, inner, open_id, team=team.pk)
-    return rows
-
-
 def row_named(product: Product, scope: Scope, kind: str, node_id: UUID) -> PolicyRow:
     """Return one node of a scope; a member stands on the path of the first place there.
 
@@ -100,7 +70,7 @@ def row_named(product: Product, scope: Scope, kind: str, node_id: UUID) -> Polic
     everyone = global_of(product)
     row: PolicyRow | None = None
     if kind == "global" and node_id == everyone.id:
-        row = _row((everyone,), _count_of_all(product, scope), can_edit=scope.everything)
+        row = row_at((everyone,), can_edit=scope.everything)
     if kind == "organization":
         row = _organization_row(product, scope, everyone, node_id)
     if kind == "team":
@@ -176,14 +146,12 @@ def acting_places(product: Product) -> QuerySet[Any]:
     )
 
 
-def _organizations(product: Product, scope: Scope) -> QuerySet[Any]:
-    """Return the organizations to show: those of the scope, and those above its teams."""
-    rows = selectors.organizations_for(product, EVERYTHING).filter(
-        is_global=False, archived_at=None
-    )
+def organizations_seen(product: Product, scope: Scope) -> QuerySet[Any]:
+    """Return the organizations in use to show: those of the scope, and those above its teams."""
+    rows = selectors.organization_choices(product, EVERYTHING)
     if scope.everything:
         return rows
-    above = selectors.teams_for(product, scope).values("organization")
+    above = selectors.team_choices(product, scope).order_by().values("organization")
     return rows.filter(Q(pk__in=scope.organizations) | Q(pk__in=above))
 
 
@@ -193,37 +161,25 @@ def global_of(product: Product) -> PathNode:
     return PathNode("global", row.pk, row.name)
 
 
-def _count_of_all(product: Product, scope: Scope) -> int:
-    return selectors.places_for(product, scope).values("member").distinct().count()
+def row_at(path: Path, *, can_edit: bool, is_open: bool = False) -> PolicyRow:
+    """Return the row at the end of a path."""
+    return PolicyRow(path[-1], path, can_edit, is_open)
 
 
-def _row(path: Path, members: int, *, can_edit: bool, open_id: UUID | None = None) -> PolicyRow:
-    return PolicyRow(path[-1], path, members, can_edit, is_open=path[-1].id == open_id)
+def row_of_organization(scope: Scope, everyone: PathNode, row: Any) -> PolicyRow:
+    """Return the row of an organization below `global`."""
+    path = (everyone, PathNode("organization", row.pk, row.name))
+    return row_at(path, can_edit=scope.everything)
 
 
-def _members(
-    product: Product, scope: Scope, path: Path, open_id: UUID | None, **where: Any
-) -> list[PolicyRow]:
-    if path[-1].id != open_id:
-        return []
-    places = list(
-        acting_places(product)
-        .filter(pk__in=selectors.places_for(product, scope).values("pk"), **where)
-        .select_related("member__user")
-        .order_by("member__user__name", "member__user__email")[:MOST_MEMBERS]
-    )
-    own = _in_one_branch(product, scope, [place.member_id for place in places])
-    return [
-        _row(
-            (*path, PathNode("member", place.member_id, str(place.member))),
-            1,
-            can_edit=place.member_id in own,
-        )
-        for place in places
-    ]
+def row_of_team(scope: Scope, everyone: PathNode, team: Any) -> PolicyRow:
+    """Return the row of a team, whose organization is read with it."""
+    above = PathNode("organization", team.organization_id, team.organization.name)
+    path = (everyone, above, PathNode("team", team.pk, team.name))
+    return row_at(path, can_edit=scope.has_organization(above.id))
 
 
-def _in_one_branch(product: Product, scope: Scope, members: Collection[UUID]) -> set[UUID]:
+def in_one_branch(product: Product, scope: Scope, members: Collection[UUID]) -> set[UUID]:
     """Return those of some members who act from one branch of a scope and from nowhere else.
 
     What is said of a member counts wherever they act from, so it is for those alone to say who
@@ -245,50 +201,37 @@ def rows_of_nodes(product: Product, scope: Scope, ids: Collection[UUID]) -> dict
     everyone = global_of(product)
     found: dict[UUID, PolicyRow] = {}
     if everyone.id in ids:
-        found[everyone.id] = _row((everyone,), 0, can_edit=scope.everything)
-    for row in _organizations(product, scope).filter(pk__in=ids):
-        path = (everyone, PathNode("organization", row.pk, row.name))
-        found[row.pk] = _row(path, row.member_count, can_edit=scope.everything)
-    for team in selectors.teams_for(product, scope).filter(archived_at=None, pk__in=ids):
-        found[team.pk] = _row_of_team(scope, everyone, team)
+        found[everyone.id] = row_at((everyone,), can_edit=scope.everything)
+    for row in organizations_seen(product, scope).filter(pk__in=ids):
+        found[row.pk] = row_of_organization(scope, everyone, row)
+    for team in selectors.team_choices(product, scope).filter(pk__in=ids):
+        found[team.pk] = row_of_team(scope, everyone, team)
     places = (
         acting_places(product)
         .filter(member__in=ids, pk__in=selectors.places_for(product, scope).values("pk"))
         .select_related("member__user", "organization", "team")
         .order_by("is_primary", "-organization__is_global", "-created_at")
     )
-    own = _in_one_branch(product, scope, ids)
+    own = in_one_branch(product, scope, ids)
     for place in places:
-        can_edit = place.member_id in own
-        found[place.member_id] = _row(path_below(everyone, place), 1, can_edit=can_edit)
+        found[place.member_id] = row_at(
+            path_below(everyone, place), can_edit=place.member_id in own
+        )
     return found
 
 
 def _organization_row(
     product: Product, scope: Scope, everyone: PathNode, node_id: UUID
 ) -> PolicyRow | None:
-    found = _organizations(product, scope).filter(pk=node_id).first()
-    if found is None:
-        return None
-    path = (everyone, PathNode("organization", found.pk, found.name))
-    return _row(path, found.member_count, can_edit=scope.everything)
+    found = organizations_seen(product, scope).filter(pk=node_id).first()
+    return None if found is None else row_of_organization(scope, everyone, found)
 
 
 def _team_row(
     product: Product, scope: Scope, everyone: PathNode, node_id: UUID
 ) -> PolicyRow | None:
-    found = selectors.teams_for(product, scope).filter(archived_at=None, pk=node_id).first()
-    return None if found is None else _row_of_team(scope, everyone, found)
-
-
-def _row_of_team(scope: Scope, everyone: PathNode, team: Any) -> PolicyRow:
-    above = team.organization
-    path = (
-        everyone,
-        PathNode("organization", above.pk, above.name),
-        PathNode("team", team.pk, team.name),
-    )
-    return _row(path, team.member_count, can_edit=scope.has_organization(above.pk))
+    found = selectors.team_choices(product, scope).filter(pk=node_id).first()
+    return None if found is None else row_of_team(scope, everyone, found)
 
 
 def _member_row(product: Product, scope: Scope, member_id: UUID) -> PolicyRow:
@@ -301,5 +244,5 @@ def _member_row(product: Product, scope: Scope, member_id: UUID) -> PolicyRow:
     )
     if place is None:
         raise NotFound("There is no such member.")
-    own = _in_one_branch(product, scope, [member_id])
-    return _row(path_of(product, place), 1, can_edit=member_id in own)
+    own = in_one_branch(product, scope, [member_id])
+    return row_at(path_of(product, place), can_edit=member_id in own)

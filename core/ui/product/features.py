@@ -1,13 +1,13 @@
 """Features: which node has which, told apart by what is inherited and what is its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from core.access.features import Feature, features_of
@@ -18,18 +18,18 @@ from core.access.rules.switches import Switch
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
 from core.access.services import set_features
-from core.hierarchy.effects import effect_of_switches
+from core.hierarchy.effects import effects_of_switches
 from core.hierarchy.policies import (
     PolicyRow,
     check_editable,
     check_feature_within,
-    policy_rows,
     row_named,
     rows_of_nodes,
 )
 from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_messages, render_page
+from core.ui.product.matrix import Cell, Column, Marks, Row, matrix_context, nodes_of
 from core.ui.product.undoing import Undo
 from core.ui.product.urls import ProductSite
 
@@ -42,17 +42,6 @@ ACTS: dict[str, Switch | None] = {
     "off": Switch(is_on=False),
     "off-locked": Switch(is_on=False, is_locked=True),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What one node has of one feature. `own` is what the node itself says, or empty."""
-
-    feature: Feature
-    is_allowed: bool
-    own: str
-    is_locked: bool
-    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +62,34 @@ def urls(site: ProductSite) -> list[URLPattern]:
 
     @page(permission=view)
     def matrix(request: HttpRequest) -> HttpResponse:
-        access = access_to_features(request, site)
+        account = request.account  # type: ignore[attr-defined]
+        withheld = site.withheld_features(account.pk, site.slug)
         scope = scope_of(request.user, site.slug)
         can_manage = may(request.user, manage)
-        rows = policy_rows(site.product, scope, open_id=_id(request.GET.get("open", "")))
+        features = [(each, each.key in withheld) for each in features_of(site.slug)]
         return render_page(
             request,
             "product/features.html",
             title=_("Features"),
-            features=[
-                (feature, feature.key in access.withheld) for feature in features_of(site.slug)
-            ],
-            rows=[(row, _cells(site, access, row), _open_href(site, row)) for row in rows],
-            can_manage=can_manage,
+            fragment="matrix",
+            features=features,
             undo=Undo(request, _UNDO, site.slug).label if can_manage else None,
             undo_url=f"{site.slug}:features-undo",
             many_href=reverse(f"{site.slug}:features-many") if can_manage else "",
+            **matrix_context(
+                request,
+                site,
+                scope,
+                label=_("Features"),
+                home=reverse(home),
+                columns=[
+                    Column(each.key, str(each.title), str(each.sentence), is_withheld)
+                    for each, is_withheld in features
+                ],
+                row_of=lambda rows: _rows(
+                    site, access_to_features(request, site, rows), can_manage=can_manage
+                ),
+            ),
         )
 
     @page(permission=manage, methods=("GET", "POST"))
@@ -203,30 +204,48 @@ def _unpacked(kept: Mapping[str, list[bool] | None]) -> dict[str, Switch | None]
     return {key: None if values is None else Switch(*values) for key, values in kept.items()}
 
 
-def access_to_features(request: HttpRequest, site: ProductSite) -> ProductAccess:
-    """Return what decides about features."""
+def access_to_features(
+    request: HttpRequest, site: ProductSite, rows: Sequence[PolicyRow] | None = None
+) -> ProductAccess:
+    """Return what decides about features: everywhere, or for some rows."""
     account = request.account  # type: ignore[attr-defined]
-    return access_of(site.slug, offered=(), withheld=site.withheld_features(account.pk, site.slug))
+    withheld = site.withheld_features(account.pk, site.slug)
+    nodes = None if rows is None else nodes_of(rows)
+    return access_of(site.slug, offered=(), withheld=withheld, nodes=nodes)
 
 
-def _cells(site: ProductSite, access: ProductAccess, row: PolicyRow) -> list[Cell]:
-    cells = []
-    for feature in features_of(site.slug):
+def _rows(
+    site: ProductSite, access: ProductAccess, *, can_manage: bool
+) -> Callable[[PolicyRow], Row]:
+    """Return what makes a row of the matrix of a node."""
+    marks = Marks(_("has"), _("does not have"))
+    features = features_of(site.slug)
+
+    def cell_of(row: PolicyRow, feature: Feature) -> Cell:
         switch = access.switches.get(feature.key, {}).get(row.node.id)
-        cells.append(
-            Cell(
-                feature=feature,
-                is_allowed=access.has(feature.key, row.path),
-                own="" if switch is None else ("on" if switch.is_on else "off"),
-                is_locked=switch is not None and switch.is_locked,
-                href=reverse(
-                    f"{site.slug}:feature-cell", args=(row.node.kind, row.node.id, feature.key)
-                )
-                if row.can_edit and feature.key not in access.withheld
-                else "",
-            )
+        return Cell(
+            access.has(feature.key, row.path),
+            "" if switch is None else ("on" if switch.is_on else "off"),
+            is_locked=switch is not None and switch.is_locked,
         )
-    return cells
+
+    def href_of(row: PolicyRow, feature: Feature) -> str:
+        if not can_manage or not row.can_edit or feature.key in access.withheld:
+            return ""
+        return reverse(f"{site.slug}:feature-cell", args=(row.node.kind, row.node.id, feature.key))
+
+    def row_of(row: PolicyRow) -> Row:
+        cells = [cell_of(row, each) for each in features]
+        html = marks.row(
+            row.node.label,
+            (
+                (cell, escape(each.title), href_of(row, each))
+                for cell, each in zip(cells, features, strict=True)
+            ),
+        )
+        return Row(row, cells, html)
+
+    return row_of
 
 
 def act_labels() -> dict[str, str]:
@@ -245,26 +264,22 @@ def _options(
 ) -> list[Option]:
     labels = act_labels()
     now = access.switches.get(feature, {}).get(row.node.id)
-    options = []
-    for act, switch in ACTS.items():
-        # A member has nothing below that a lock could hold for.
-        if row.node.kind == "member" and switch is not None and switch.is_locked:
-            continue
-        effect = effect_of_switches(site.product, access, {row.node: {feature: switch}})
-        gains, losses = effect.gains.get(feature, 0), effect.losses.get(feature, 0)
-        options.append(Option(act, labels[act], switch == now, gains, losses))
-    return options
-
-
-def _open_href(site: ProductSite, row: PolicyRow) -> str:
-    if row.node.kind in {"member", "global"}:
-        return ""
-    at = reverse(f"{site.slug}:features")
-    return at if row.is_open else f"{at}?open={row.node.id}#{row.node.id}"
-
-
-def _id(text: str) -> Any:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    # A member has nothing below that a lock could hold for.
+    acts = {
+        act: switch
+        for act, switch in ACTS.items()
+        if not (row.node.kind == "member" and switch is not None and switch.is_locked)
+    }
+    effects = effects_of_switches(
+        site.product, access, {act: {row.node: {feature: said}} for act, said in acts.items()}
+    )
+    return [
+        Option(
+            act,
+            labels[act],
+            acts[act] == now,
+            effect.gains.get(feature, 0),
+            effect.losses.get(feature, 0),
+        )
+        for act, effect in effects.items()
+    ]

@@ -1,8 +1,9 @@
 """LLM access: which node may use which LLM, told apart by what is inherited and what is its own."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.html import escape
 from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.permissions import may
@@ -17,14 +19,13 @@ from core.access.rules.llms import NONE, Act, LlmPolicy, with_act
 from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
 from core.access.scopes import scope_of
-from core.access.selectors import access_of
+from core.access.selectors import access_of, active_llm_ids
 from core.access.services import changed, set_llm_policies
-from core.hierarchy.effects import Effect, effect_of_policies
+from core.hierarchy.effects import Effect, effect_of_policies, effects_of_policies
 from core.hierarchy.policies import (
     PolicyRow,
     check_editable,
     check_within,
-    policy_rows,
     row_named,
     rows_of_nodes,
 )
@@ -32,33 +33,12 @@ from core.kit.problems import NotFound
 from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from core.ui.product.matrix import Cell, Column, Marks, Row, matrix_context, nodes_of
 from core.ui.product.undoing import Undo
 from core.ui.product.urls import ProductSite
 
 _UNDO = "llm_policy_before"
 ACTS: tuple[Act, ...] = ("inherit", "allow", "block")
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What one node may do with one LLM. `own` is what the node itself says, or empty."""
-
-    llm: Any
-    is_allowed: bool
-    own: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class MatrixRow:
-    """A row of the matrix."""
-
-    row: PolicyRow
-    cells: list[Cell]
-    is_locked: bool
-    has_own: bool
-    href: str
-    open_href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +115,28 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
     @page(permission=view)
     def matrix(request: HttpRequest) -> HttpResponse:
         desk = Desk(request, site)
-        rows = policy_rows(site.product, desk.scope, open_id=_id(request.GET.get("open", "")))
         can_manage = may(request.user, manage)
         return render_page(
             request,
             "product/llm_access.html",
             title=_("LLM access"),
+            fragment="matrix",
             llms=desk.llms,
-            rows=[desk.matrix_row(row) for row in rows],
-            can_manage=can_manage,
             undo=desk.undoable() if can_manage else None,
             undo_url=f"{site.slug}:llm-access-undo",
             many_href=reverse(f"{site.slug}:llm-access-many") if can_manage else "",
             llms_href=reverse(f"{site.slug}:llms")
             if may(request.user, site.permission("view_llms"))
             else "",
+            **matrix_context(
+                request,
+                site,
+                desk.scope,
+                label=_("LLM access"),
+                home=reverse(home),
+                columns=[Column(str(llm.pk), llm.title, llm.name) for llm in desk.llms],
+                row_of=lambda rows: desk.rows(rows, can_manage=can_manage),
+            ),
         )
 
     @page(permission=manage, methods=("GET", "POST"))
@@ -210,12 +197,12 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
             action=request.path,
             node_href=desk.node_href(row),
             options=[
-                (
-                    act,
-                    policy == before,
-                    desk.shifts(effect_of_policies(site.product, desk.access, {row.node: policy})),
-                )
-                for act, policy in choices.items()
+                (act, choices[act] == before, desk.shifts(effect))
+                for act, effect in effects_of_policies(
+                    site.product,
+                    desk.access,
+                    {act: {row.node: policy} for act, policy in choices.items()},
+                ).items()
             ],
         )
 
@@ -242,32 +229,42 @@ class Desk:
         self._request, self._site = request, site
         self._undo = Undo(request, _UNDO, site.slug)
         self.scope = scope_of(request.user, site.slug)
-        offered = site.offered_llms(account.pk, site.slug)
-        self.access: ProductAccess = access_of(site.slug, offered=(llm.pk for llm in offered))
-        self.llms = [llm for llm in offered if llm.pk in self.access.on]
+        self._offered = site.offered_llms(account.pk, site.slug)
+        on = active_llm_ids(site.slug)
+        self.llms = [llm for llm in self._offered if llm.pk in on]
         self.titles: dict[UUID, str] = {llm.pk: llm.title for llm in self.llms}
 
-    def matrix_row(self, row: PolicyRow) -> MatrixRow:
-        """Return a row of the matrix."""
-        policy = self.access.policies.get(row.node.id, LlmPolicy())
-        usable = self.access.llms(row.path)
-        cells = [
-            Cell(
-                llm=llm,
-                is_allowed=llm.pk in usable,
-                own=_own(policy, llm.pk),
-                href=self._href("cell", row, llm.pk) if row.can_edit else "",
+    @cached_property
+    def access(self) -> ProductAccess:
+        """All that decides about LLMs, everywhere in the account."""
+        return self._access()
+
+    def _access(self, rows: Sequence[PolicyRow] | None = None) -> ProductAccess:
+        offered = (llm.pk for llm in self._offered)
+        nodes = None if rows is None else nodes_of(rows)
+        return access_of(self._site.slug, offered=offered, nodes=nodes)
+
+    def rows(self, rows: Sequence[PolicyRow], *, can_manage: bool) -> Callable[[PolicyRow], Row]:
+        """Return what makes a row of the matrix of one of some nodes."""
+        access = self._access(rows)
+        marks = Marks(_("may use"), _("may not use"))
+        columns = [(llm.pk, escape(llm.title)) for llm in self.llms]
+
+        def row_of(row: PolicyRow) -> Row:
+            policy = access.policies.get(row.node.id, LlmPolicy())
+            usable = access.llms(row.path)
+            href = self.node_href(row) if can_manage and row.can_edit else ""
+            cells = [Cell(key in usable, _own(policy, key)) for key, _title in columns]
+            html = marks.row(
+                row.node.label,
+                (
+                    (cell, title, f"{href}{key}/" if href else "")
+                    for cell, (key, title) in zip(cells, columns, strict=True)
+                ),
             )
-            for llm in self.llms
-        ]
-        return MatrixRow(
-            row=row,
-            cells=cells,
-            is_locked=policy.is_locked,
-            has_own=not policy.is_empty,
-            href=self.node_href(row) if row.can_edit else "",
-            open_href="" if row.node.kind in {"member", "global"} else self._open_href(row),
-        )
+            return Row(row, cells, html, is_locked=policy.is_locked, href=href)
+
+        return row_of
 
     def node_href(self, row: PolicyRow) -> str:
         """Return the address of a node's own page."""
@@ -375,10 +372,6 @@ class Desk:
             f"{self._site.slug}:llm-access-{name}", args=(row.node.kind, row.node.id, *more)
         )
 
-    def _open_href(self, row: PolicyRow) -> str:
-        at = reverse(f"{self._site.slug}:llm-access")
-        return at if row.is_open else f"{at}?open={row.node.id}#{row.node.id}"
-
 
 def _own(policy: LlmPolicy, llm: UUID) -> str:
     if llm in policy.block:
@@ -422,10 +415,3 @@ def _unpacked(kept: Mapping[str, Any]) -> LlmPolicy:
         block=ids("block"),
         is_locked=kept["is_locked"],
     )
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

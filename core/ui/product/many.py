@@ -14,13 +14,16 @@ from core.access.features import features_of
 from core.access.rules.llms import LlmPolicy, with_act
 from core.access.rules.paths import PathNode
 from core.access.scopes import Scope, scope_of
-from core.hierarchy.effects import Effect, effect_of_policies, effect_of_switches
+from core.hierarchy.effects import Effect, effects_of_policies, effects_of_switches
+from core.hierarchy.matrix import rows_matching
 from core.hierarchy.policies import PolicyRow, rows_of_nodes
 from core.ui.pages import page, problems_as_messages, render_page
 from core.ui.product import features, llm_access
+from core.ui.product.matrix import MOST_TICKED, look_of
 from core.ui.product.urls import ProductSite
 
-MOST_NODES = 200
+# What is shown of the nodes that a change reaches.
+MOST_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Choice:
     shifts: Mapping[str, Sequence[Shift]] = field(default_factory=dict)
 
 
-def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a route
+def urls(site: ProductSite) -> list[URLPattern]:
     """Return the routes of changes of many nodes."""
     manage = site.permission("manage_access")
 
@@ -65,11 +68,12 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
                 reason = request.POST.get("reason", "").strip()[:200]
                 desk.apply_all(said[act], reason, label=_label(rows))
             return HttpResponseRedirect(reverse(f"{site.slug}:llm-access"))
-        choices = []
-        for act, label in labels.items():
-            changes = {node: policy for node, (_row, policy) in said[act].items()}
-            effect = effect_of_policies(site.product, desk.access, changes)
-            choices.append(_choice(act, label, effect, desk.titles))
+        effects = effects_of_policies(
+            site.product,
+            desk.access,
+            {act: {node: policy for node, (_row, policy) in said[act].items()} for act in labels},
+        )
+        choices = [_choice(act, label, effects[act], desk.titles) for act, label in labels.items()]
         titles = [(str(key), desk.titles[key]) for key in chosen]
         return _page(request, (_("LLM access"), f"{site.slug}:llm-access"), rows, titles, choices)
 
@@ -91,11 +95,17 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
                 reason = request.POST.get("reason", "").strip()[:200]
                 features.apply(request, site, said, _label(rows), reason)
             return HttpResponseRedirect(reverse(f"{site.slug}:features"))
-        choices = []
-        for act, label in features.act_labels().items():
-            changes = {row.node: dict.fromkeys(chosen, features.ACTS[act]) for row in rows}
-            effect = effect_of_switches(site.product, access, changes)
-            choices.append(_choice(act, label, effect, known))
+        effects = effects_of_switches(
+            site.product,
+            access,
+            {
+                act: {row.node: dict.fromkeys(chosen, switch) for row in rows}
+                for act, switch in features.ACTS.items()
+            },
+        )
+        choices = [
+            _choice(act, label, effects[act], known) for act, label in features.act_labels().items()
+        ]
         titles = [(key, known[key]) for key in chosen]
         return _page(request, (_("Features"), f"{site.slug}:features"), rows, titles, choices)
 
@@ -106,8 +116,10 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
 
 
 def _rows(site: ProductSite, scope: Scope, given: QueryDict) -> list[PolicyRow]:
-    """Return the nodes that are ticked and lie in the hands of who asks."""
-    ids = _ids(given.getlist("node"))[:MOST_NODES]
+    """Return the nodes that are ticked, or all that match, as far as who asks may change them."""
+    if given.get("all"):
+        return rows_matching(site.product, scope, look_of(given))
+    ids = _ids(given.getlist("node"))[:MOST_TICKED]
     rows = rows_of_nodes(site.product, scope, ids)
     return [rows[key] for key in ids if key in rows and rows[key].can_edit]
 
@@ -148,10 +160,20 @@ def _page(
         crumbs=[(above[0], home)],
         home=home,
         action=request.path,
-        rows=rows,
+        rows=rows[:MOST_SHOWN],
+        hidden=len(rows[MOST_SHOWN:]),
+        kept=_kept(request, rows),
         things=things,
         choices=choices,
     )
+
+
+def _kept(request: HttpRequest, rows: Sequence[PolicyRow]) -> list[tuple[str, str]]:
+    """Return what the form sends back: the nodes, or what they all match."""
+    given = request.POST if request.method == "POST" else request.GET
+    if not given.get("all"):
+        return [("node", str(row.node.id)) for row in rows]
+    return [(name, given.get(name, "")) for name in ("all", "q", "kind", "in")]
 
 
 def _nothing(request: HttpRequest, home: str) -> HttpResponse:

@@ -128,6 +128,9 @@
     if (event.target.matches("[data-select-all]")) {
       for (const box of form.querySelectorAll("[data-select-row]")) box.checked = event.target.checked;
     }
+    if (event.target.matches("[data-ticks]")) {
+      for (const box of form.querySelectorAll(`[name="${event.target.dataset.ticks}"]`)) box.checked = event.target.checked;
+    }
     if (event.target.matches("[data-select-act]")) {
       for (const more of form.querySelectorAll("[data-for-act]")) {
         more.hidden = !more.dataset.forAct.split(" ").includes(event.target.value);

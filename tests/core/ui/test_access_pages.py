@@ -235,8 +235,10 @@ def test_what_the_account_does_not_have_cannot_be_switched(
     response = ada_client.get(f"/{product.slug}/features/")
 
     assert "Not in your plan" in text_of(response)
-    cells = [cell for _row, cells, _href in response.context["rows"] for cell in cells]
-    assert not any(cell.is_allowed or cell.href for cell in cells)
+    cells = [cell for line in response.context["rows"] for cell in line.cells]
+    assert cells
+    assert not any(cell.is_allowed for cell in cells)
+    assert not any("hx-get" in line.html for line in response.context["rows"])
 
 
 def test_a_feature_that_does_not_exist_is_not_found(
