@@ -15,7 +15,7 @@ from core.kit.problems import NotAllowed
 EVERYONE, BRANCH, TEAM = (
     PathNode(kind, uuid7(), kind) for kind in ("global", "organization", "team")
 )
-ROW = PolicyRow(TEAM, (EVERYONE, BRANCH, TEAM), members=1, can_edit=True)
+ROW = PolicyRow(TEAM, (EVERYONE, BRANCH, TEAM), can_edit=True)
 OLGAS = Scope(organizations=frozenset({BRANCH.id}))
 AGENT = Resource("agent", uuid7(), "Scout")
 

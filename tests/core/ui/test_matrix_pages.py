@@ -172,7 +172,7 @@ def test_all_that_match_are_previewed_changed_and_reverted_as_one(
     large: None,
 ) -> None:
     path = f"/{product.slug}/llm-access/many/"
-    asked = {"all": "1", "q": "squad", "kind": "team", "thing": [llm.pk]}
+    asked: dict[str, Any] = {"all": "1", "q": "squad", "kind": "team", "thing": [llm.pk]}
 
     preview = ada_client.get(path, asked)
     ada_client.post(path, {**asked, "act": "block"})
