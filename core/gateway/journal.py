@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.db import DataError
 
 from core.audit.redaction import storable, without_secrets
 from core.credits.messages import SettleAnswer
@@ -105,6 +106,14 @@ class Journal:
 
         try:
             await self._threads.run(write)
+        # One row that Postgres does not take must not cost the others.
+        except DataError:
+            if len(entries) == 1:
+                metrics.LOGS_LOST.inc()
+                log.warning("call_log_refused", request_id=str(entries[0][1].request_id))
+                return
+            for entry in entries:
+                await self._write(account, [entry])
         # The calls are settled; what is lost is how they went.
         except Exception as error:  # noqa: BLE001
             metrics.LOGS_LOST.inc(len(entries))

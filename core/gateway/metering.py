@@ -23,6 +23,9 @@ class Meter:
         self._reported_at = 0
         self._images = 0
         self._has_answer = False
+        # The last count, and of how much text: a long answer takes a moment, and is asked after
+        # by everybody who has to do with the end of a call.
+        self._count = (0, 0)
 
     @property
     def has_received(self) -> bool:
@@ -91,4 +94,8 @@ class Meter:
             self._characters += len(text)
 
     def _counted(self) -> int:
-        return self._count_text("".join(self._received))
+        characters, tokens = self._count
+        if characters != self._characters:
+            tokens = self._count_text("".join(self._received))
+            self._count = (self._characters, tokens)
+        return tokens

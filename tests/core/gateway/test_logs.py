@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from django.db import DataError
 
 from core.access.features import CONTENT_LOGGING
 from core.access.rules.switches import Switch
@@ -222,3 +223,24 @@ async def test_a_log_that_cannot_be_written_keeps_no_call_from_ending(
 
 async def test_limits_without_rates_cost_no_round_trip() -> None:
     assert not KeyLimits(llms=frozenset({"ok"})).has_rates
+
+
+async def test_log_that_postgres_does_not_take_costs_no_other_its_place(
+    client: GatewayClient,
+    upstream: FakeUpstream,
+    directory: FakeDirectory,
+    gateway: Gateway,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    take = FakeDirectory.keep_calls
+
+    def keep_calls(self: FakeDirectory, account: Any, logs: Any) -> int:
+        if any(log.llm == "tools" for log, _ in logs):
+            raise DataError("unsupported Unicode escape sequence")
+        return take(self, account, logs)
+
+    monkeypatch.setattr(FakeDirectory, "keep_calls", keep_calls)
+    for model in ("ok", "tools", "ok"):
+        await client.chat("Hello", model=model)
+
+    assert [log.llm for log, _ in await logged(gateway, directory)] == ["ok", "ok"]
