@@ -1,5 +1,6 @@
 """Allocations of a product as a table: one row a node, for a CSV file out and in."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,13 @@ class FilePlan:
     def faults(self) -> list[FileChange]:
         """The rows that cannot be read."""
         return [change for change in self.changes if change.fault]
+
+    @property
+    def mark(self) -> str:
+        """A short text that two plans share only if they change the same from and to the same."""
+        changes = [(wallet.hex, self.amounts[wallet]) for wallet in sorted(self.amounts)]
+        before = [(change.line, change.before, change.after) for change in self.changes]
+        return hashlib.sha256(repr((changes, before)).encode()).hexdigest()[:32]
 
     @property
     def is_fine(self) -> bool:

@@ -337,7 +337,15 @@ def test_allocations_go_out_and_come_in(
 
     assert "Set one allocation" in text_of(dry)
     assert free_in(acme, branch.team.wallet) == whole(400)
-    ada_client.post(f"{home}import/", {"text": changed, "nonce": sent, "apply": "1"})
+    seen = dry.context["plan"].mark
+    with in_account(acme):
+        allocate(branch.team.wallet, whole(390))
+    applied = {"text": changed, "nonce": sent, "apply": "1", "seen": seen}
+    late = ada_client.post(f"{home}import/", applied)
+    assert "Allocations have changed since." in text_of(late)
+    assert free_in(acme, branch.team.wallet) == whole(390)
+    applied["seen"] = late.context["plan"].mark
+    ada_client.post(f"{home}import/", applied)
     assert free_in(acme, branch.team.wallet) == whole(350)
 
 

@@ -46,6 +46,8 @@ class FileForm(CockpitForm):
     )
     text = forms.CharField(widget=forms.Textarea, required=False, max_length=MOST_BYTES)
     nonce = forms.UUIDField(widget=forms.HiddenInput)
+    # The plan that was looked at, for who applies it.
+    seen = forms.CharField(required=False, max_length=64)
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of the file.
@@ -105,7 +107,9 @@ def come_in(site: ProductSite, request: HttpRequest) -> HttpResponse:
             rows = form.rows()
             plan = plan_file(site.product, scope_in(request, site), rows)
             text = form.cleaned_data["text"] or _text_of(form.cleaned_data["file"])
-            if "apply" in request.POST and plan.is_fine:
+            if "apply" in request.POST and form.cleaned_data["seen"] not in {"", plan.mark}:
+                form.add_error(None, _("Allocations have changed since. Look at it again."))
+            elif "apply" in request.POST and plan.is_fine:
                 allocate_many(
                     book=book_of(site.slug),
                     amounts=plan.amounts,
