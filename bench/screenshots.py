@@ -12,14 +12,17 @@ Without a crowd the pictures of one are left as they are.
 import argparse
 import json
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+import httpx
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -28,6 +31,8 @@ from tests.journeys.browser import DESK, PHONE, Screen, Trouble, launch, screen 
 
 SHOTS = ROOT / "docs" / "screenshots"
 TABLET = (1024, 768)
+# Where the provider of Acme's own LLM answers while pictures are taken.
+UPSTREAM_PORT = 8905
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ PICTURES = (
     Picture("logs", "ada", "/console/logs/", DESK, "light"),
     Picture("log-dark", "ada", "/console/logs/", DESK, "dark", click="#log-rows tr:nth-child(4) a"),
     Picture("costs", "ada", "/console/costs/", DESK, "light"),
+    Picture("performance", "ada", "/console/performance/?days=30", DESK, "light"),
+    Picture("performance-phone-dark", "ada", "/console/performance/?days=30", PHONE, "dark"),
     Picture("keys-dark", "ada", "/console/keys/", DESK, "dark"),
     Picture("palette-tablet", "ada", "/copilot/usage/", TABLET, "light", "Control+k"),
     Picture("branch-admin-dark", "olga", "/copilot/", TABLET, "dark"),
@@ -83,6 +90,27 @@ PICTURES = (
     Picture("effective-access", "ada", "/copilot/access/?q=mia", DESK, "light"),
     Picture("api-reference", "ada", "/api/docs/", DESK, "light"),
     Picture("platform-overview", "sam", "/", DESK, "light"),
+)
+# With an LLM of Acme's own; see `own_llm`.
+OF_AN_OWN_LLM = (
+    Picture("deployment-health", "ada", "/console/deployments/health/", DESK, "light"),
+    Picture(
+        "deployment-failed",
+        "ada",
+        "/console/deployments/",
+        DESK,
+        "light",
+        click="a:has-text('error-401')",
+    ),
+    Picture(
+        "deployment-failed-phone-dark",
+        "ada",
+        "/console/deployments/",
+        PHONE,
+        "dark",
+        click="a:has-text('error-401')",
+    ),
+    Picture("own-llm-dark", "ada", "/console/deployments/", DESK, "dark", click=".ck-card__side a"),
 )
 # With thousands of members; Eve administers Globex.
 OF_A_CROWD = (
@@ -99,6 +127,7 @@ def main() -> None:
     arguments.add_argument("--all", type=Path, metavar="FOLDER")
     arguments.add_argument("--demo", type=Path, default=ROOT / ".data" / "demo.json")
     arguments.add_argument("--crowd", type=int, default=0, metavar="MEMBERS")
+    arguments.add_argument("--only", nargs="+", metavar="NAME", help="just these pictures")
     options = arguments.parse_args()
     if options.crowd:
         crowd(options.crowd)
@@ -108,7 +137,11 @@ def main() -> None:
         if options.all:
             everything(browser, demo, options.all)
         else:
-            for picture in (*PICTURES, *(OF_A_CROWD if options.crowd else ())):
+            pictures = (*PICTURES, *OF_AN_OWN_LLM, *(OF_A_CROWD if options.crowd else ()))
+            wanted = [each for each in pictures if each.name in (options.only or {each.name})]
+            if set(wanted) & set(OF_AN_OWN_LLM):
+                own_llm(browser, demo)
+            for picture in wanted:
                 take(browser, demo, picture)
 
 
@@ -129,6 +162,53 @@ def crowd(members: int) -> None:
         if User.objects.filter(email__endswith="@people.example").exists():
             return
     fill(globex, "copilot", members, max(1, members // 50))
+
+
+def own_llm(browser: Browser, demo: dict[str, Any]) -> None:
+    """Bring an LLM into Acme with places that answer and one whose credential is refused."""
+    command = [sys.executable, "-m", "tests.fakes.upstream", str(UPSTREAM_PORT), "0.02"]
+    upstream = subprocess.Popen(command, cwd=ROOT)
+    try:
+        with somebody(browser, demo, "ada", DESK, "light") as ada:
+            page = ada.open("/console/deployments/")
+            if page.get_by_text("company-gpt").count() == 0:
+                _bring(page)
+        _call_often(demo, "company-gpt")
+    finally:
+        upstream.terminate()
+        upstream.wait()
+
+
+def _bring(page: Page) -> None:
+    page.locator("[data-open=new-llm]").first.click()
+    page.fill("[name=name]", "company-gpt")
+    page.fill("[name=title]", "Company GPT")
+    page.click("dialog[open] button[type=submit]")
+    page.wait_for_url("**/add/")
+    form = page.url
+    for model, order, key in (("ok", 1, "sk-a"), ("error-401", 1, "sk-b"), ("ok-2", 2, "sk-c")):
+        page.goto(f"{form}?vendor=openai_compatible")
+        page.fill("[name=upstream_model]", model)
+        page.fill("[name=api_base]", f"http://127.0.0.1:{UPSTREAM_PORT}/v1")
+        page.fill("[name=api_key]", f"{key}-0123456789abcdefghij")
+        page.fill("[name=order]", str(order))
+        page.click("form.ck-form button[type=submit]")
+        page.wait_for_url(lambda url: "/add/" not in url)
+    page.click(".ck-crumbs a >> nth=2")
+    page.fill("[name=input_usd]", "1.25")
+    page.fill("[name=output_usd]", "10")
+    page.click("form[action$='/price/'] button[type=submit]")
+    page.wait_for_load_state()
+
+
+def _call_often(demo: dict[str, Any], llm: str) -> None:
+    headers = {"Authorization": f"Bearer {demo['accounts']['acme']['console_key']}"}
+    body = {"model": llm, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 50}
+    with httpx.Client(base_url=demo["gateway_url"], headers=headers, timeout=60) as client:
+        for _ in range(12):
+            client.post("/v1/chat/completions", json=body).raise_for_status()
+    # Logs are written half a second at once.
+    time.sleep(1)
 
 
 def take(browser: Browser, demo: dict[str, Any], picture: Picture) -> None:

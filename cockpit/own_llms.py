@@ -86,7 +86,7 @@ def _can_run(
     place: DeploymentRow, secrets: Mapping[str, vault.Secret], ceiling: OwnLlmCeiling
 ) -> bool:
     vendor = vendor_named(place.vendor)
-    if vendor is None or not ceiling.allows(place.vendor):
+    if vendor is None or not ceiling.allows_llm(place.vendor, place.upstream_model):
         return False
     return str(place.pk) in secrets or vendor.credential in {"none", "optional_key"}
 

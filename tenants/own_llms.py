@@ -12,19 +12,28 @@ from core.gateway.egress import LOOPBACK, EgressRule
 from core.tenancy.context import in_public
 from tenants.models import Llm, OwnLlmTerms, PriceRow
 from tenants.models.own_llms import DEFAULT_FLOOR_USD
+from tenants.rules import is_named_by
 
 
 @dataclass(frozen=True, slots=True)
 class OwnLlmCeiling:
-    """What an account may bring along. `vendors` is None where every vendor is allowed."""
+    """What an account may bring along. None allows every vendor, or every model at them."""
 
     vendors: frozenset[str] | None = None
+    llms: tuple[str, ...] | None = None
     egress: EgressRule = field(default_factory=EgressRule)
     floor_usd: Decimal = DEFAULT_FLOOR_USD
 
     def allows(self, vendor: str) -> bool:
         """Whether the account may run LLMs at a vendor."""
         return self.vendors is None or vendor in self.vendors
+
+    def allows_llm(self, vendor: str, upstream_model: str) -> bool:
+        """Whether the account may run a model at a vendor."""
+        if not self.allows(vendor):
+            return False
+        name = f"{vendor}/{upstream_model}"
+        return self.llms is None or any(is_named_by(name, pattern) for pattern in self.llms)
 
 
 def own_llm_ceiling(account_id: Any) -> OwnLlmCeiling:
@@ -35,6 +44,7 @@ def own_llm_ceiling(account_id: Any) -> OwnLlmCeiling:
         return OwnLlmCeiling(egress=_egress((), (), allows_http=False))
     return OwnLlmCeiling(
         vendors=None if row.vendors is None else frozenset(row.vendors),
+        llms=None if row.llms is None else tuple(row.llms),
         egress=_egress(tuple(row.hosts), tuple(row.networks), allows_http=row.allows_http),
         floor_usd=row.floor_usd,
     )

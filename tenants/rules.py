@@ -124,3 +124,8 @@ def _is_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.username
+
+
+def is_named_by(name: str, pattern: str) -> bool:
+    """Whether a pattern names something; `*` stands for any characters, and nothing else does."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is not None

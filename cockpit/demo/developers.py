@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from cockpit.demo.catalogue import CATALOGUE
 from console.models import Membership, Team, VirtualKey
 from console.services.key_settings import Budget, Limits
 from console.services.keys import create_key, rotate_key
@@ -22,6 +23,7 @@ from core.usage.models import CallLog
 
 _NAMES = ("Laptop", "Nightly report", "Support bot", "Search index", "Prototype", "CI")
 _LOGGED_DAYS = 30
+_PRICES: dict[str, dict[str, Decimal]] = {entry["name"]: entry["prices"] for entry in CATALOGUE}
 # Shares of a call's time, for the picture of its steps.
 _STEPS = (
     ("principal", 0.0, 0.2),
@@ -125,9 +127,19 @@ def _log(event: UsageEvent, chance: random.Random) -> CallLog:
         deployment=event.deployment,
         upstream_model=event.upstream_model,
         steps=steps,
-        price={"version": event.price_version, "credit_factor": f"{event.factor.normalize():f}"},
+        price=_price(event),
+        guardrails=event.guardrails,
         tried=[event.deployment],
     )
+
+
+def _price(event: UsageEvent) -> dict[str, str]:
+    row = _PRICES.get(event.llm, {})
+    return {
+        "version": event.price_version,
+        **{name.removesuffix("_usd"): f"{usd.normalize():f}" for name, usd in row.items()},
+        "credit_factor": f"{event.factor.normalize():f}",
+    }
 
 
 def _refused(log: CallLog, chance: random.Random) -> CallLog:

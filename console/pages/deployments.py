@@ -31,7 +31,8 @@ def urls() -> list[URLPattern]:  # noqa: C901  one short view a route
     def add(request: HttpRequest, own_llm_id: UUID) -> HttpResponse:
         llm = selectors.own_llm_named(own_llm_id)
         account = account_of(request)
-        vendors = vendor_choices(own_llm_ceiling(account.id).allows)
+        ceiling = own_llm_ceiling(account.id)
+        vendors = vendor_choices(ceiling.allows)
         chosen = (request.POST or request.GET).get("vendor", "")
         vendor = next((each for each in vendors if each.slug == chosen), None)
         form = None
@@ -56,6 +57,7 @@ def urls() -> list[URLPattern]:  # noqa: C901  one short view a route
             status=form.http_status if form else 200,
             llm=llm,
             vendors=vendors,
+            allowed_llms=ceiling.llms,
             vendor=vendor,
             form=form,
         )

@@ -27,7 +27,8 @@ from core.ui.once import shown_once
 from core.ui.pages import page, render_page
 from core.usage import logs
 from core.usage.keeping import read_content
-from core.usage.models import CallLog
+from core.usage.models import CallLog, Keep
+from core.usage.policies import content_policy
 from tenants.selectors import withheld_features
 
 
@@ -116,7 +117,8 @@ def _setup(
     return {
         "gateway": settings.GATEWAY_URL,
         "token_url": f"/api/{PRODUCT.slug}/v1/session-token",
-        "logs_url": "/console/logs/",
+        # Where nothing is kept there is no log to lead to.
+        "logs_url": "" if content_policy(PRODUCT.slug).keep == Keep.NOTHING else "/console/logs/",
         "team": str(place.team_id) if place.team_id else "",
         "llms": [
             {"name": llm.name, "title": llm.title, "can": list(llm.capabilities)} for llm in llms

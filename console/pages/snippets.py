@@ -19,7 +19,7 @@ answer = client.chat.completions.create(
 )
 print(answer.choices[0].message.content)"""
 
-_TYPESCRIPT = """// npm install openai
+_TYPESCRIPT = """// npm install openai; save this as call.mts; npx tsx call.mts
 import OpenAI from "openai";
 
 const client = new OpenAI({{ baseURL: "{url}", apiKey: "{token}" }});

@@ -202,6 +202,10 @@ def _place_faults(
     faults = option_faults(vendor, place["options"])
     if fault := model_fault(place["upstream_model"]):
         faults["upstream_model"] = fault
+    elif not ceiling.allows_llm(vendor.slug, place["upstream_model"]):
+        faults["upstream_model"] = (
+            "Your account may not run this model. A super admin can allow it."
+        )
     if fault := _address_fault(vendor, place["api_base"], ceiling):
         faults["api_base"] = fault
     return faults

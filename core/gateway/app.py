@@ -144,7 +144,8 @@ async def _readyz(request: Request) -> Response:
     )
 
 
-async def _metrics(_: Request) -> Response:
+async def _metrics(request: Request) -> Response:
+    await request.app.state.gateway.backlog.measure()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -8,6 +8,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 
 from core.gateway.admission import Admission
+from core.gateway.backlog import Backlog
 from core.gateway.bodies import Body
 from core.gateway.dispatching import Dispatcher
 from core.gateway.ending import Ender
@@ -65,6 +66,7 @@ class Gateway:
         self.snapshots = Snapshots(directory, self._threads)
         self._watch = PolicyWatch(self.snapshots, self._threads, redis_url=redis_url)
         self._rates = RateLimiter(redis_url=redis_url, processes=self.settings.processes)
+        self.backlog = Backlog(redis_url)
         self._refusals = Refusals(directory, self._threads)
         admission = Admission(
             snapshots=self.snapshots,
@@ -116,6 +118,7 @@ class Gateway:
         await self._wait_for_calls(LAST_SECONDS)
         await self._settler.drain(LAST_SECONDS)
         await self._rates.close()
+        await self.backlog.close()
         await self._refusals.drain()
         await self._journal.stop()
         if (traces := self._services.traces) is not None:

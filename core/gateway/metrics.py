@@ -28,3 +28,5 @@ UPSTREAM_ERRORS = Counter(
 )
 LOGS_WAITING = Gauge("cockpit_gateway_logs_waiting", "Logs of calls that are not written yet")
 LOGS_LOST = Counter("cockpit_gateway_logs_lost", "Logs of calls that could not be written")
+JOBS_WAITING = Gauge("cockpit_jobs_waiting", "Jobs that no worker has taken yet; NaN: unknown")
+JOBS_TAKEN = Gauge("cockpit_jobs_taken", "Jobs that workers have taken and not finished")

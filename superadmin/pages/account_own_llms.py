@@ -31,6 +31,15 @@ class OwnLlmTermsForm(NamedForm):
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Where the account may run LLMs of its own. With all ticked, also new ones."),
     )
+    llms = forms.CharField(
+        label=_("LLMs"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "openai/gpt-5*"}),
+        help_text=_(
+            "Which models at these vendors, one a line: vendor/model, with * for any characters. "
+            "Left empty, all of them."
+        ),
+    )
     hosts = forms.CharField(
         label=_("Hosts inside"),
         required=False,
@@ -57,6 +66,7 @@ class OwnLlmTermsForm(NamedForm):
         has_all = len(values["vendors"]) == len(VENDORS)
         return {
             "vendors": None if has_all else values["vendors"],
+            "llms": values["llms"].split() or None,
             "hosts": values["hosts"].split(),
             "networks": values["networks"].split(),
             "allows_http": values["allows_http"],
@@ -88,6 +98,7 @@ def _initial(terms: OwnLlmTerms) -> dict[str, Any]:
     allowed = [vendor.slug for vendor in VENDORS] if terms.vendors is None else terms.vendors
     return {
         "vendors": allowed,
+        "llms": "\n".join(terms.llms or ()),
         "hosts": "\n".join(terms.hosts),
         "networks": "\n".join(terms.networks),
         "allows_http": terms.allows_http,

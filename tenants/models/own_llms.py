@@ -17,7 +17,8 @@ DEFAULT_FLOOR_USD = Decimal("0.01")
 class OwnLlmTerms(models.Model):
     """The ceiling of an account's own LLMs; an account without a row has the defaults.
 
-    `vendors` is NULL where every vendor is allowed. `hosts` are names and `networks` ranges of
+    `vendors` is NULL where every vendor is allowed, `llms` where every model at these is; else they
+    are patterns such as `openai/gpt-5*`. `hosts` are names and `networks` ranges of
     addresses that are not on the public internet and may be called all the same; `allows_http`
     counts for these alone. `floor_usd` is the least that a million tokens may cost.
     """
@@ -25,6 +26,7 @@ class OwnLlmTerms(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="own_llm_terms")
     vendors = ArrayField(models.CharField(max_length=40), null=True)
+    llms = ArrayField(models.CharField(max_length=160), null=True)
     hosts = ArrayField(models.CharField(max_length=253), default=list)
     networks = ArrayField(models.CharField(max_length=50), default=list)
     allows_http = models.BooleanField(default=False)

@@ -209,6 +209,30 @@ def test_vendor_that_the_super_admin_does_not_allow(acme: Account) -> None:
         deployments.change_deployment(account=acme, deployment=place, is_active=False, actor=TESTS)
 
 
+def test_llm_that_the_super_admin_does_not_allow(acme: Account) -> None:
+    with in_account(acme):
+        llm = an_llm(acme)
+        place = a_place(acme, llm)
+        services.set_own_price(account=acme, llm=llm, prices=PRICES, actor=TESTS)
+    terms(acme, llms=["openai/gpt-5*", "azure/*"])
+    with in_account(acme):
+        with pytest.raises(InvalidInput) as refused:
+            a_place(acme, llm)
+        assert refused.value.extensions["errors"][0]["pointer"] == "/upstream_model"
+        # What was there before is not asked any more.
+        assert "company-gpt" not in as_the_gateway_sees_it(acme)
+        deployments.change_deployment(
+            account=acme, deployment=place, upstream_model="gpt-5-mini", actor=TESTS
+        )
+        assert "company-gpt" in as_the_gateway_sees_it(acme)
+
+
+@pytest.mark.parametrize("pattern", ["gpt-5", "nobody/gpt-5", "openai/gpt 5", "openai/" + "*a" * 9])
+def test_pattern_of_llms_that_cannot_be(acme: Account, pattern: str) -> None:
+    with pytest.raises(InvalidInput):
+        terms(acme, llms=[pattern])
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -90,3 +90,19 @@ def test_an_address_of_an_own_deployment_is_right() -> None:
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 81, "gpt\n5", "<b>"])
 def test_the_name_of_an_llm_is_one_word(name: str) -> None:
     assert rules.llm_fault("name", name)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "is_named"),
+    [
+        ("openai/gpt-5-mini", "openai/gpt-5*", True),
+        ("openai/gpt-5", "openai/gpt-5*", True),
+        ("openai/gpt-4o", "openai/gpt-5*", False),
+        ("openai/my-gpt-5", "openai/gpt-5*", False),
+        ("openai/gpt-5", "*", True),
+        # A point is a point.
+        ("openai/gptX5", "openai/gpt.5", False),
+    ],
+)
+def test_a_star_stands_for_any_characters(name: str, pattern: str, is_named: bool) -> None:
+    assert rules.is_named_by(name, pattern) is is_named

@@ -28,7 +28,7 @@
       ].join("\n");
     }
     return [
-      "// npm install openai",
+      "// npm install openai; save this as call.mts; npx tsx call.mts",
       'import OpenAI from "openai";',
       "",
       `const client = new OpenAI({ baseURL: "${url}", apiKey: "YOUR_KEY" });`,

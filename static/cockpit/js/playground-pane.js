@@ -263,7 +263,7 @@
       for (const verdict of verdicts(this.headers?.get("x-cockpit-guardrails"))) figures.push(verdict);
       const nodes = [...figures, ...this.notes].map((text) => element("span", "", text));
       const id = this.headers?.get("x-request-id");
-      if (id && this.total) {
+      if (id && this.total && this.pane.playground.setup.logs_url) {
         const link = element("a", "ck-link", "log");
         link.href = `${this.pane.playground.setup.logs_url}${id}/`;
         nodes.push(link);

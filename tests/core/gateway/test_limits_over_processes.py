@@ -103,6 +103,24 @@ async def test_limits_hold_over_all_gateways_together(
     assert await _alone(stage.open_holds) == 0
 
 
+async def test_without_valkey_gateways_together_stay_within_the_limit(stage: Stage) -> None:
+    await _alone(lambda: _limit(stage, requests_per_minute=7))
+    # Nobody listens there; three processes are announced and two of them run.
+    alone: dict[str, Any] = {"REDIS_URL": "redis://127.0.0.1:1/0", "COCKPIT_GATEWAY_PROCESSES": "3"}
+    async with running(**alone) as first, running(**alone) as second:
+        answers = await _from_all([first, second], stage.key, each=5)
+        async with httpx.AsyncClient(timeout=60) as client:
+            figures = (await client.get(f"{first.url}/metrics")).text
+
+    # A third of seven, whole: two each.
+    assert sorted(answer.status_code for answer in answers) == [200] * 4 + [429] * 6
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert 1 <= int(refused.headers["retry-after"]) <= 61
+    assert {answer.headers["x-ratelimit-limit-requests"] for answer in answers} == {"2"}
+    assert "cockpit_gateway_rate_limits_alone_total 0.0" not in figures
+    assert "cockpit_jobs_waiting NaN" in figures
+
+
 async def _from_all(gateways: list[GatewayProcess], token: str, *, each: int) -> list[Any]:
     """Send calls to all gateways at once."""
     async with httpx.AsyncClient(timeout=60) as client:

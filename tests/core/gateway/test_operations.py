@@ -1,6 +1,8 @@
 """What operators rely on, over the wire: how it leaves, what it measures, ids on every answer."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -33,7 +35,10 @@ async def stage(transactional_accounts: None, acme: Account, upstream: FakeUpstr
 
 @pytest_asyncio.fixture
 async def process(stage: Stage) -> AsyncIterator[GatewayProcess]:
-    async with running(served_by="cockpit.serve_gateway", drain_seconds=4) as process:
+    # As in production; tests say less.
+    async with running(
+        served_by="cockpit.serve_gateway", drain_seconds=4, COCKPIT_LOG_LEVEL="INFO"
+    ) as process:
         yield process
 
 
@@ -47,6 +52,7 @@ async def test_it_measures_answers_with_ids_and_leaves_quietly(
     log = process.log()
     assert stage.key not in log
     assert "canary" not in log
+    _lines_say_which_call(log)
 
 
 async def _ids_on_every_answer(client: httpx.AsyncClient, key: str) -> None:
@@ -84,8 +90,20 @@ async def _figures(client: httpx.AsyncClient, key: str) -> None:
     assert "cockpit_gateway_calls_in_flight 0.0" in text
     assert "cockpit_gateway_settlements_pending 0.0" in text
     assert "cockpit_gateway_logs_waiting" in text
+    assert re.search(r"^cockpit_jobs_waiting [0-9.]+$", text, re.MULTILINE)
+    assert re.search(r"^cockpit_jobs_taken [0-9.]+$", text, re.MULTILINE)
     # Thousands of accounts must not become thousands of series.
     assert "acme" not in text
+
+
+def _lines_say_which_call(log: str) -> None:
+    """Each call is one line of JSON with its id and account."""
+    lines = [json.loads(line) for line in log.splitlines() if '"event": "call"' in line]
+    assert len(lines) >= 4
+    assert {line["account"] for line in lines} == {"acme"}
+    ids = [line["request_id"] for line in lines]
+    assert len(set(ids)) == len(ids)
+    assert not [line for line in lines if "Hello" in str(line)]
 
 
 async def _quiet_end(
