@@ -18,10 +18,11 @@ from core.credits.messages import ReserveAnswer, ReserveRequest, SettleAnswer, S
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """Give a hold back."""
+    """Give a hold back; with an `owner`, only if it is theirs."""
 
     request_id: UUID
     op: Literal["release"] = "release"
+    owner: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

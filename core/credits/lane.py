@@ -68,9 +68,9 @@ class LedgerLane:
         """Charge the real cost. See `core.credits.charging.settle`."""
         return cast("SettleAnswer", await self._end(schema, Pending(request)))
 
-    async def release(self, schema: str, request_id: UUID) -> bool:
-        """Give a hold back; False if it had ended before."""
-        return bool(await self._end(schema, Pending(ReleaseRequest(request_id))))
+    async def release(self, schema: str, request_id: UUID, *, owner: UUID | None = None) -> bool:
+        """Give a hold back; False if it had ended before, or is not the `owner`'s."""
+        return bool(await self._end(schema, Pending(ReleaseRequest(request_id, owner=owner))))
 
     async def heartbeat(self, schema: str, request: HeartbeatRequest) -> bool:
         """Keep a hold; False if it is gone. Too rare to be worth a batch."""

@@ -25,7 +25,8 @@ class CallContext:
     """Who calls what, as of the reservation; it ends up in the usage event.
 
     `labels` says what some of these ids are called now: `{str(member_id): "Mia"}`. Names are kept
-    apart from the event, so that erasure can blank them.
+    apart from the event, so that erasure can blank them. `owner` marks who holds, where others may
+    ask under the same request id; it goes with the hold.
     """
 
     product: str
@@ -42,6 +43,7 @@ class CallContext:
     connection_id: UUID | None = None
     tool: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    owner: UUID | None = None
 
     def __post_init__(self) -> None:
         # A settlement must not stumble over what a reservation let through.
@@ -98,7 +100,7 @@ class ReserveAnswer:
     `wallet_id` and `wallet_kind` name the wallet that the call lives on, for a refusal too, with
     what was `asked` and what is `free` to it in all. `cap_subject` is the node or key whose cap
     refused. `state` tells a duplicate of a call that still runs (`open`) from one that has ended
-    (`released`, `ended`).
+    (`released`, `ended`), and `owner` whose that call is.
     """
 
     outcome: ReserveOutcome
@@ -111,6 +113,7 @@ class ReserveAnswer:
     policy_version: int | None = None
     cap_subject: UUID | None = None
     state: Literal["", "open", "released", "ended"] = ""
+    owner: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +221,8 @@ def read_reserve(found: Mapping[str, Any]) -> ReserveAnswer:
         policy_version=found.get("policy_version"),
         cap_subject=_maybe_uuid(found.get("cap_subject")),
         state=found.get("state", ""),
+        # Not `uuid_of`: no two are alike.
+        owner=UUID(found["owner"]) if found.get("owner") else None,
     )
 
 

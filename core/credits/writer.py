@@ -251,13 +251,14 @@ class AccountWriter:
             pending.answer.set_exception(error)
         # Nobody is there who would repeat it. The call may hold something, for all we know.
         elif isinstance(pending.request, ReserveRequest):
-            self._see_to(ReleaseRequest(pending.request.request_id))
+            self._see_to(_release_of(pending.request))
         else:
             self._see_to(pending.request)
 
     def _give_back(self, pending: Pending, answer: Answer) -> None:
         if isinstance(answer, ReserveAnswer) and answer.outcome == "reserved":
-            self._see_to(ReleaseRequest(pending.request.request_id))
+            assert isinstance(pending.request, ReserveRequest)
+            self._see_to(_release_of(pending.request))
 
     def _see_to(self, request: End) -> None:
         """End a call for somebody who has left."""
@@ -280,6 +281,11 @@ class AccountWriter:
                 log.warning("abandoned_step_repeated", error=type(error).__name__)
             else:
                 return
+
+
+def _release_of(request: ReserveRequest) -> ReleaseRequest:
+    """Give back what a call may hold, and not what another holds under its id."""
+    return ReleaseRequest(request.request_id, owner=request.context.owner)
 
 
 def _message_of(flush: list[Pending]) -> tuple[str, bytes]:

@@ -207,7 +207,8 @@ class Admission:
                 log.warning("reserve_repeated", attempt=attempt, error=type(error).__name__)
                 await asyncio.sleep(RESERVE_PAUSE_SECONDS * 2**attempt)
                 continue
-            if attempt and answer.outcome == "duplicate" and answer.state == "open":
+            is_open = answer.outcome == "duplicate" and answer.state == "open"
+            if is_open and answer.owner == ticket.owner:
                 # Our own first try, whose answer was lost.
                 return ReserveAnswer(
                     outcome="reserved", amount=answer.amount, sources=answer.sources

@@ -88,11 +88,11 @@ class Ender:
             return None
         schema = ticket.principal.account.schema_name
         if not progress.is_dispatched:
-            await self._settler.release(schema, ticket.request_id)
+            await self._settler.release(schema, ticket.request_id, owner=ticket.owner)
             return None
         if problem is not None and ticket.idempotency_key and _is_free(progress, problem):
             # The key stays good for another try; the failure is recorded under an id of its own.
-            await self._settler.release(schema, ticket.request_id)
+            await self._settler.release(schema, ticket.request_id, owner=ticket.owner)
             await self._record_refusal(progress, problem)
             return None
         progress.settled = settlement(progress, problem)

@@ -54,9 +54,11 @@ class Settler:
             lambda: self._ledger.settle(schema, request), request.request_id
         )
 
-    async def release(self, schema: str, request_id: UUID) -> None:
-        """Give a reservation back."""
-        await self._in_own_task(lambda: self._ledger.release(schema, request_id), request_id)
+    async def release(self, schema: str, request_id: UUID, *, owner: UUID | None) -> None:
+        """Give a reservation back, if it is the owner's."""
+        await self._in_own_task(
+            lambda: self._ledger.release(schema, request_id, owner=owner), request_id
+        )
 
     async def beat(self, calls: Iterable[Beating]) -> None:
         """Renew the holds of calls that have run for a while."""

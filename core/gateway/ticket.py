@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from core.credits.messages import CallContext
 from core.gateway import metrics
@@ -31,6 +31,8 @@ class Ticket:
     idempotency_key: str = ""
     agent_id: UUID | None = None
     request_id: UUID = field(default_factory=uuid7)
+    # By which the ledger knows this call from another under the same Idempotency-Key.
+    owner: UUID = field(default_factory=uuid4)
     started: float = field(default_factory=time.monotonic)
     created: int = field(default_factory=lambda: int(time.time()))
     began_at: datetime = field(default_factory=now)
@@ -180,4 +182,5 @@ def context_of(ticket: Ticket) -> CallContext:
         client_id=principal.client_id,
         agent_id=ticket.agent_id,
         labels=principal.labels,
+        owner=ticket.owner,
     )

@@ -82,7 +82,12 @@ class FakeLedger:
         if self.prints[key] != request.fingerprint:
             return ReserveAnswer(outcome="mismatch")
         if key in self.holds:
-            return ReserveAnswer(outcome="duplicate", amount=self.amounts[key], state="open")
+            return ReserveAnswer(
+                outcome="duplicate",
+                amount=self.amounts[key],
+                state="open",
+                owner=self.holds[key].context.owner,
+            )
         return ReserveAnswer(
             outcome="duplicate", state="released" if key in self.released else "ended"
         )
@@ -103,9 +108,10 @@ class FakeLedger:
         self._maybe_fail_late()
         return SettleAnswer(outcome="settled", credits=charge, event_id=key)
 
-    async def release(self, schema: str, request_id: UUID) -> bool:
+    async def release(self, schema: str, request_id: UUID, *, owner: UUID | None = None) -> bool:
         self._maybe_fail()
-        if request_id not in self.holds:
+        held = self.holds.get(request_id)
+        if held is None or owner not in {None, held.context.owner}:
             return False
         del self.holds[request_id]
         self.free += self.amounts[request_id]

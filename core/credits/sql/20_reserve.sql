@@ -7,9 +7,10 @@ DECLARE
     sources jsonb;
     state text;
     wallet uuid;
+    owner text;
 BEGIN
-    SELECT r.fingerprint, r.amount, r.sources, r.state, r.wallet_id
-    INTO known_print, amount, sources, state, wallet
+    SELECT r.fingerprint, r.amount, r.sources, r.state, r.wallet_id, r.context->>'owner'
+    INTO known_print, amount, sources, state, wallet, owner
     FROM {schema}.credits_reservation r WHERE r.request_id = request;
     IF NOT FOUND THEN
         SELECT e.fingerprint, e.reserved, '[]', 'ended', e.wallet_id
@@ -21,7 +22,8 @@ BEGIN
     END IF;
     RETURN jsonb_build_object(
         'outcome', CASE WHEN known_print = print THEN 'duplicate' ELSE 'mismatch' END,
-        'amount', amount, 'sources', sources, 'state', state, 'wallet_id', wallet);
+        'amount', amount, 'sources', sources, 'state', state, 'wallet_id', wallet,
+        'owner', owner);
 END
 $ledger$;
 

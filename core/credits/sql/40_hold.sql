@@ -53,6 +53,7 @@ $ledger$;
 
 
 -- Give a reservation back: the provider failed before it cost anything, or nothing was called.
+-- Who says which owner gives it back leaves another one's alone.
 CREATE OR REPLACE FUNCTION {schema}.ledger_release(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql {pinned} AS $ledger$
 DECLARE
@@ -61,7 +62,9 @@ BEGIN
     SELECT r.* INTO held FROM {schema}.credits_reservation r
     WHERE r.request_id = (request->>'request_id')::uuid
     FOR UPDATE;
-    IF FOUND AND held.state = 'open' THEN
+    IF request->>'owner' <> held.context->>'owner' THEN
+        RETURN jsonb_build_object('outcome', 'duplicate');
+    ELSIF FOUND AND held.state = 'open' THEN
         PERFORM {schema}.ledger_free(held);
         RETURN jsonb_build_object('outcome', 'released');
     ELSIF FOUND THEN

@@ -3,8 +3,8 @@
 -- calls get the same one; `core.credits.batching` reads it.
 --
 -- No answer says: nothing was done about this one, take it alone. It is for what is rare and
--- needs more locks or more care: an end that was not found, comes late, costs more than was held
--- or belongs to a cycle that is closing; a call that came before, or that runs into a wallet which
+-- needs more locks or more care: an end that was not found, is another's, comes late, costs more than
+-- was held or belongs to a cycle that is closing; a call that came before, or that runs into a wallet which
 -- nobody expected it to need. All that has one implementation, the single functions'.
 --
 -- Locks go in the one order of every path: reservations by id, balances by depth and wallet (one
@@ -115,7 +115,8 @@ BEGIN
             FOR UPDATE OF r
         ) h
         WHERE (h.r).state = 'open' AND h.charge <= (h.r).amount
-            AND (h.r).cycle_id = ANY (open_cycles);
+            AND (h.r).cycle_id = ANY (open_cycles)
+            AND (h.result->>'owner' = (h.r).context->>'owner') IS NOT FALSE;
     END IF;
 
     IF held IS NOT NULL THEN

@@ -343,6 +343,30 @@ def test_a_caller_that_leaves_with_its_answer_at_the_door_holds_nothing(
     assert figures(member.membership) == (100, 0, 0)
 
 
+def test_what_is_given_back_for_one_caller_is_not_another_s(
+    member: Branch, in_acme: Account
+) -> None:
+    schema, other = in_acme.schema_name, uuid7()
+    first = reserve_request(member.membership, 10)
+    first = replace(first, context=replace(first.context, owner=uuid7()))
+    again = replace(first, context=replace(first.context, owner=other))
+    call = first.request_id
+
+    async def scenario(lane: LedgerLane) -> list[object]:
+        await lane.reserve(schema, first)
+        known = await lane.reserve(schema, again)
+        alone = await lane.release(schema, call, owner=other)
+        beside = reserve_request(member.membership, 10)
+        in_a_batch, _ = await asyncio.gather(
+            lane.release(schema, call, owner=other), lane.reserve(schema, beside)
+        )
+        of_its_own = await lane.release(schema, call, owner=first.context.owner)
+        return [known.outcome, known.owner, alone, in_a_batch, of_its_own]
+
+    assert with_lane(scenario) == ["duplicate", first.context.owner, False, False, True]
+    assert figures(member.membership) == (100, 0, 10)
+
+
 def test_a_settlement_whose_caller_has_left_is_charged(member: Branch, in_acme: Account) -> None:
     schema = in_acme.schema_name
     requests = [reserve_request(member.membership, 10) for _ in range(4)]

@@ -107,6 +107,26 @@ async def test_who_hangs_up_takes_nothing_from_the_call_under_the_same_key(
     assert event.outcome == "ok"
 
 
+@pytest.mark.parametrize("failures", [1, 4])
+async def test_call_whose_question_got_lost_takes_no_other_s_hold_for_its_own(
+    client: GatewayClient, upstream: FakeUpstream, ledger: FakeLedger, failures: int
+) -> None:
+    upstream.chunk_seconds = 0.2
+    headers = {"idempotency-key": "once"}
+    running = client.stream("Hello", headers=headers)
+    await running.until("word01")
+    [held] = ledger.holds
+
+    ledger.failures_before = failures
+    other = await client.stream("Hello", headers=headers).done()
+
+    assert other.status == (409 if failures == 1 else 503)
+    assert list(ledger.holds) == [held]
+    assert len(upstream.seen) == 1
+    await running.done()
+    assert len(ledger.charges) == 1
+
+
 def _wave(*, codec: int = 1, samples: int = 8_000, bits: int = 8, says: int = 8_000) -> bytes:
     fields = (codec, 2), (1, 2), (samples, 4), (says, 4), (1, 2), (bits, 2)
     head = b"".join(value.to_bytes(size, "little") for value, size in fields)
