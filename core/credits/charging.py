@@ -14,6 +14,8 @@ from core.credits import batching, messages
 from core.credits.batching import Answer, End
 from core.credits.messages import (
     HeartbeatRequest,
+    RefundAnswer,
+    RefundRequest,
     ReserveAnswer,
     ReserveRequest,
     SettleAnswer,
@@ -58,6 +60,15 @@ def settle(request: SettleRequest) -> SettleAnswer:
 def release(request_id: UUID) -> bool:
     """Give a hold back without a charge; False if it had ended before."""
     return messages.outcome_of(_call("ledger_release", _only(request_id))) == "released"
+
+
+def refund(request: RefundRequest) -> RefundAnswer:
+    """Give back part of what an ended call was charged, the last payer first.
+
+    It goes into the cycle that was charged, or the open one once that is closed. Repeating it
+    changes nothing; the same refund id with another call or amount answers `mismatch`.
+    """
+    return messages.refund_answer(_call("ledger_refund", messages.to_json(request)))
 
 
 def batch(*, ends: Sequence[End] = (), calls: Sequence[ReserveRequest] = ()) -> list[Answer]:

@@ -17,6 +17,7 @@ ReserveOutcome = Literal[
     "reserved", "insufficient", "capped", "stale", "suspended", "duplicate", "mismatch"
 ]
 SettleOutcome = Literal["settled", "late", "duplicate", "unknown"]
+RefundOutcome = Literal["refunded", "duplicate", "mismatch", "too_much", "unsettled", "unknown"]
 CallOutcome = Literal["ok", "error", "client_gone", "blocked", "timeout"]
 
 
@@ -168,6 +169,31 @@ class SettleAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """Give back `amount` of what the call `request_id` was charged; `refund_id` does it once."""
+
+    refund_id: UUID
+    request_id: UUID
+    amount: int
+
+    def __post_init__(self) -> None:
+        assert self.amount > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAnswer:
+    """What became of a refund.
+
+    `left` is what the call is still charged, `charges` what changed. `unsettled`: the sweep
+    guessed what the call cost, and its settlement may still come.
+    """
+
+    outcome: RefundOutcome
+    left: int = 0
+    charges: tuple[Charge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatRequest:
     """Keep the hold of a call that still runs for another `ttl_seconds`.
 
@@ -238,6 +264,14 @@ def read_settle(found: Mapping[str, Any]) -> SettleAnswer:
         credits=found["credits"],
         charges=charges(found["charges"]),
         event_id=UUID(found["event_id"]) if found.get("event_id") else None,
+    )
+
+
+def refund_answer(text: str | bytes) -> RefundAnswer:
+    """Read what `ledger_refund` returned."""
+    found = orjson.loads(text)
+    return RefundAnswer(
+        outcome=found["outcome"], left=found["left"], charges=charges(found["charges"])
     )
 
 

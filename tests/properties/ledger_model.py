@@ -43,10 +43,16 @@ class ModelCall:
     reported: int = 0
     state: str = "open"
     charges: dict[str, int] = field(default_factory=dict)
+    refunded: int = 0
+
+    @property
+    def left(self) -> int:
+        """What the call is charged, less what was given back."""
+        return sum(self.charges.values())
 
     @property
     def charge(self) -> int:
-        return sum(self.charges.values())
+        return self.left + self.refunded
 
 
 @dataclass
@@ -235,14 +241,29 @@ class Model:
             call.payers, call.main = self.payers(call.wallet)
             self._charge(call, difference, held={})
             return
-        rest = -difference
-        for name, amount in reversed(call.charges.items()):
-            part = min(amount, rest)
+        self._give_back(call, -difference)
+
+    def refund(self, key: object, amount: int) -> str:
+        call = self.calls[key]
+        if call.state in {"open", "released"}:
+            return "unknown"
+        if call.state == "unsettled":
+            return "unsettled"
+        if amount > call.left:
+            return "too_much"
+        self._give_back(call, amount)
+        call.refunded += amount
+        return "refunded"
+
+    def _give_back(self, call: ModelCall, amount: int) -> None:
+        rest = amount
+        for name, paid in reversed(call.charges.items()):
+            part = min(paid, rest)
             self.wallets[name].used -= part
             call.charges[name] -= part
             rest -= part
         for name in call.caps:
-            self.caps[name].used += difference
+            self.caps[name].used -= amount
 
 
 def _first(parts: dict[str, int], amount: int) -> dict[str, int]:

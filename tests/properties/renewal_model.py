@@ -47,6 +47,8 @@ class RenewingModel(Model):
         self.plan: ModelPlan | None = None
         self.next_plan = ModelPlan(period="none")
         self.cycle_of: dict[object, int] = {}
+        # Where it is not the one in which the call was held.
+        self.charged_in: dict[object, int] = {}
 
     # -- cycles ------------------------------------------------------------------------------------
 
@@ -166,7 +168,16 @@ class RenewingModel(Model):
 
     def settle(self, key: object, charge: int) -> str:
         with self._in_cycle_of(key):
-            return super().settle(key, charge)
+            outcome = super().settle(key, charge)
+        ended = self.ended.get(self.cycle_of[key])
+        if outcome == "late" and ended is not None and ended.is_closed:
+            # Its first event, if it had none before, is the open cycle's.
+            self.charged_in.setdefault(key, self.number)
+        return outcome
+
+    def refund(self, key: object, amount: int) -> str:
+        with self._in_cycle_of(key, self.charged_in.get(key)):
+            return super().refund(key, amount)
 
     def release(self, key: object) -> bool:
         with self._in_cycle_of(key):
@@ -175,6 +186,8 @@ class RenewingModel(Model):
     def expire(self, key: object) -> None:
         with self._in_cycle_of(key):
             super().expire(key)
+        if self.calls[key].state == "unsettled":
+            self.charged_in[key] = self.cycle_of[key]
 
     def payers(self, acting: str) -> tuple[list[str], str]:
         # Rules are as of now, whatever cycle is charged.
@@ -185,22 +198,22 @@ class RenewingModel(Model):
             self.wallets = shown
 
     @contextmanager
-    def _in_cycle_of(self, key: object) -> Iterator[None]:
+    def _in_cycle_of(self, key: object, number: int | None = None) -> Iterator[None]:
         """Work on the cycle that a call is charged to; what it leaves there moves on."""
         call = self.calls[key]
-        ended = self.ended.get(self.cycle_of[key])
-        if ended is None:
-            yield
-            return
+        ended = self.ended.get(number or self.cycle_of[key])
+        held_in = self.ended.get(self.cycle_of[key])
         touched = {*call.payers, *call.charges, *self.payers(call.wallet)[0]}
         shown = self.wallets, self.caps
-        self.caps = ended.caps
-        self.wallets = self.open_wallets if ended.is_closed else ended.wallets
+        if held_in is not None:
+            self.caps = held_in.caps
+        if ended is not None:
+            self.wallets = self.open_wallets if ended.is_closed else ended.wallets
         try:
             yield
         finally:
             self.wallets, self.caps = shown
-        if not ended.is_closed:
+        if ended is not None and not ended.is_closed:
             self._carry_nodes(ended, touched)
 
     def _carry_nodes(self, ended: EndedCycle, touched: Iterable[str]) -> None:

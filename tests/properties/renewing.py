@@ -1,8 +1,8 @@
 """What the ledger's machine does with cycles: plans that change, renewals, closes."""
 
 from typing import Any
+from uuid import UUID
 
-from django.db import connection
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.strategies import integers, just, none, sampled_from
 
@@ -11,6 +11,7 @@ from core.credits.services import plans, renewing
 from core.credits.services.plans import PlanTerms
 from tests.cast import TESTS
 from tests.factories.cycles import open_cycle
+from tests.properties.checks import Checks
 from tests.properties.renewal_model import ModelPlan, RenewingModel
 
 
@@ -21,6 +22,7 @@ class RenewalRules(RuleBasedStateMachine):
     names: Any
     model: RenewingModel
     beginning: Any
+    checks: Checks
 
     @rule(
         grant=just(100) | integers(0, 150),
@@ -55,18 +57,18 @@ class RenewalRules(RuleBasedStateMachine):
 
     @invariant()
     def every_cycle_is_the_models(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_BALANCES, [self.book.pk])
-            real: dict[int, Any] = {}
-            for number, wallet, *figures in cursor.fetchall():
-                real.setdefault(number, {})[self.names[wallet]] = tuple(figures)
-            cursor.execute(_CYCLES, [self.book.pk])
-            cycles = {
-                number: (state, room, None if used is None else (used, covered, amount))
-                for number, state, room, used, covered, amount in cursor.fetchall()
-            }
-            cursor.execute(_COUNTERS, [self.book.pk])
-            counted = {(row[0], self.beginning.caps[row[1]]): row[2:] for row in cursor.fetchall()}
+        balances, ended_or_open, counters = self.checks.figures(self.book)
+        real: dict[int, Any] = {}
+        for number, wallet, *figures in balances:
+            real.setdefault(number, {})[self.names[UUID(wallet)]] = tuple(figures)
+        cycles = {
+            number: (state, room, None if used is None else (used, covered, amount))
+            for number, state, room, used, covered, amount in ended_or_open
+        }
+        counted = {
+            (number, self.beginning.caps[UUID(cap)]): (used, reserved)
+            for number, cap, used, reserved in counters
+        }
 
         wallets = {number: ended.wallets for number, ended in self.model.ended.items()}
         wallets[self.model.number] = self.model.wallets
@@ -89,23 +91,3 @@ class RenewalRules(RuleBasedStateMachine):
         for number, those in caps.items():
             for name, one in those.items():
                 assert counted.get((number, name), (0, 0)) == (one.used, one.reserved)
-
-
-_BALANCES = """
-SELECT c.number, b.wallet_id, b.credited, b.used, b.reserved, b.overrun, b.credit_limit
-FROM credits_balance b JOIN credits_cycle c ON c.id = b.cycle_id WHERE c.book_id = %s
-"""
-
-_CYCLES = """
-SELECT c.number, c.state, c.rollover_left, s.used, s.covered, s.amount
-FROM credits_cycle c LEFT JOIN credits_overflowstatement s ON s.cycle_id = c.id
-WHERE c.book_id = %s
-"""
-
-_COUNTERS = """
-SELECT c.number, k.cap_id, k.used, k.reserved
-FROM credits_capcounter k
-JOIN credits_cap cap ON cap.id = k.cap_id
-JOIN credits_cycle c ON c.book_id = cap.book_id AND c.starts_at = k.window_start
-WHERE cap.book_id = %s
-"""

@@ -53,7 +53,7 @@ from tests.factories.credits import (
     top_up,
 )
 
-EXAMPLES = int(os.environ.get("COCKPIT_PROPERTY_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("COCKPIT_PROPERTY_EXAMPLES", "200"))
 
 CALLERS = ("membership", "membership", "other", "team", "direct", "alone")
 FUNDED = ("organization", "team", "membership", "other", "direct", "alone")
@@ -405,7 +405,7 @@ def sides(acme: Account, globex: Account) -> tuple[Side, Side]:
     return open_side(globex), open_side(acme)
 
 
-@pytest.mark.slow  # A hundred histories on two ledgers, compared after each step.
+@pytest.mark.slow  # Two hundred histories on two ledgers, compared after each step.
 def test_batches_do_what_single_steps_do(sides: tuple[Side, Side]) -> None:
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(history=histories)

@@ -47,7 +47,7 @@ THREADS = 16
 # Between what a function has read and what it writes.
 PAUSE = "PERFORM pg_sleep(0.1);"
 AFTER_READING_FREE = "CONTINUE WHEN free IS NULL OR free <= 0;"
-LOCK_OF_THE_BALANCE = "AND b.cycle_id = cycle.id\n            FOR UPDATE;"
+LOCK_OF_THE_BALANCE = "AND b.cycle_id = cycle.cycle_id\n            FOR UPDATE;"
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def outcomes(answers: list[Any]) -> Counter[str]:
 def slow_reservations(*, is_guarded: bool) -> None:
     changes = [(AFTER_READING_FREE, PAUSE + AFTER_READING_FREE)]
     if not is_guarded:
-        changes.append((LOCK_OF_THE_BALANCE, "AND b.cycle_id = cycle.id;"))
+        changes.append((LOCK_OF_THE_BALANCE, "AND b.cycle_id = cycle.cycle_id;"))
     replace_in("20_reserve.sql", *changes)
 
 

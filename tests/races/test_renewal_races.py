@@ -140,18 +140,18 @@ def test_without_looking_again_it_would_be_held_in_the_old_one(
     replace_in(
         "20_reserve.sql",
         (
-            "SELECT FROM {schema}.credits_cycle c WHERE c.id = cycle.id AND c.state = 'open'",
+            "SELECT FROM {schema}.credits_cycle c WHERE c.id = cycle.cycle_id AND c.state = 'open'",
             "SELECT 1",
         ),
         # As it was seen before the wait.
         (
             "SELECT b.credited + b.credit_limit - b.used - b.reserved INTO free\n"
             "            FROM {schema}.credits_balance b\n"
-            "            WHERE b.wallet_id = payer.wallet_id AND b.cycle_id = cycle.id\n"
+            "            WHERE b.wallet_id = payer.wallet_id AND b.cycle_id = cycle.cycle_id\n"
             "            FOR UPDATE;",
             "SELECT b.credited + b.credit_limit - b.used - b.reserved INTO free\n"
             "            FROM {schema}.credits_balance b\n"
-            "            WHERE b.wallet_id = payer.wallet_id AND b.cycle_id = cycle.id;",
+            "            WHERE b.wallet_id = payer.wallet_id AND b.cycle_id = cycle.cycle_id;",
         ),
     )
 

@@ -148,6 +148,11 @@ class UsageEvent(models.Model):
             models.Index(
                 fields=("created_at",), condition=Q(is_unsettled=True), name="usage_unsettled"
             ),
+            models.Index(
+                fields=("refund_of",),
+                condition=Q(refund_of__isnull=False),
+                name="refunds_of_a_call",
+            ),
         )
         constraints = (
             models.UniqueConstraint(

@@ -8,10 +8,13 @@
 --   overflow  the credit line, when all else is empty
 --
 -- No SET clause and no STRICT here: only so does the planner fold the query into the caller's.
-CREATE OR REPLACE FUNCTION {schema}.ledger_payers()
-RETURNS TABLE (acting_id uuid, place int, wallet_id uuid, kind text, via text)
+-- Dropped first, since what it returns cannot be changed in place.
+DROP FUNCTION IF EXISTS {schema}.ledger_payers();
+CREATE FUNCTION {schema}.ledger_payers()
+RETURNS TABLE (
+    acting_id uuid, place int, wallet_id uuid, kind text, via text, book_id uuid, time_zone text)
 LANGUAGE sql STABLE AS $ledger$
-    SELECT w0.id, payer.place, payer.wallet_id, payer.kind, payer.via
+    SELECT w0.id, payer.place, payer.wallet_id, payer.kind, payer.via, book.id, book.time_zone
     FROM {schema}.credits_wallet w0
     JOIN {schema}.credits_book book ON book.id = w0.book_id
     LEFT JOIN {schema}.credits_wallet w1 ON w1.id = w0.parent_id

@@ -42,10 +42,10 @@ DECLARE
     subjects CONSTANT uuid[] := ARRAY(
         SELECT s::uuid FROM jsonb_array_elements_text(request->'cap_subjects') s);
     policy record;
-    cycle record;
     payer record;
+    -- The one of the book that pays, with what else all payers have in common.
+    cycle record;
     cap record;
-    answer jsonb;
     payers uuid[];
     source_ids uuid[];
     source_kinds text[];
@@ -65,11 +65,13 @@ DECLARE
     named uuid;
     named_kind text;
     sources jsonb;
+    counters jsonb := '[]';
     moment timestamptz;
 BEGIN
-    answer := {schema}.ledger_known(call, print);
-    IF answer IS NOT NULL THEN
-        RETURN answer;
+    IF EXISTS (SELECT FROM {schema}.credits_reservation r WHERE r.request_id = call)
+        OR EXISTS (SELECT FROM {schema}.credits_usageevent e WHERE e.id = call)
+    THEN
+        RETURN {schema}.ledger_known(call, print);
     END IF;
 
     SELECT p.version, p.is_suspended INTO STRICT policy
@@ -81,11 +83,6 @@ BEGIN
     END IF;
 
     LOOP
-        SELECT c.id, c.book_id, c.starts_at, b.time_zone INTO STRICT cycle
-        FROM {schema}.credits_wallet w
-        JOIN {schema}.credits_book b ON b.id = w.book_id
-        JOIN {schema}.credits_cycle c ON c.book_id = w.book_id AND c.state = 'open'
-        WHERE w.id = acting;
         payers := '{}';
         source_ids := '{}';
         source_kinds := '{}';
@@ -96,9 +93,13 @@ BEGIN
         free_in_all := 0;
 
         FOR payer IN
-            SELECT p.wallet_id, p.kind, p.via FROM {schema}.ledger_payers() p
+            SELECT p.wallet_id, p.kind, p.via, p.book_id, p.time_zone, c.id AS cycle_id,
+                c.starts_at
+            FROM {schema}.ledger_payers() p
+            JOIN {schema}.credits_cycle c ON c.book_id = p.book_id AND c.state = 'open'
             WHERE p.acting_id = acting ORDER BY p.place
         LOOP
+            cycle := payer;
             payers := payers || payer.wallet_id;
             IF main IS NULL AND payer.via <> 'leftover' THEN
                 main := payer.wallet_id;
@@ -110,7 +111,7 @@ BEGIN
             CONTINUE WHEN taken >= asked;
             SELECT b.credited + b.credit_limit - b.used - b.reserved INTO free
             FROM {schema}.credits_balance b
-            WHERE b.wallet_id = payer.wallet_id AND b.cycle_id = cycle.id
+            WHERE b.wallet_id = payer.wallet_id AND b.cycle_id = cycle.cycle_id
             FOR UPDATE;
             CONTINUE WHEN free IS NULL OR free <= 0;
             part := LEAST(free, asked - taken);
@@ -121,12 +122,12 @@ BEGIN
             source_amounts := source_amounts || part;
         END LOOP;
         IF payers = '{}' THEN
-            RAISE EXCEPTION 'wallet % does not spend', acting;
+            RAISE EXCEPTION 'wallet % does not spend', acting USING ERRCODE = 'no_data_found';
         END IF;
 
         -- A renewal may have opened the next cycle while we waited for a lock.
         EXIT WHEN EXISTS (
-            SELECT FROM {schema}.credits_cycle c WHERE c.id = cycle.id AND c.state = 'open');
+            SELECT FROM {schema}.credits_cycle c WHERE c.id = cycle.cycle_id AND c.state = 'open');
     END LOOP;
 
     moment := clock_timestamp();
@@ -148,6 +149,7 @@ BEGIN
         FOR UPDATE;
         cap_ids := cap_ids || cap.id;
         cap_starts := cap_starts || cap.starts_at;
+        counters := counters || jsonb_build_object('cap', cap.id, 'starts_at', cap.starts_at);
         IF room IS NULL OR cap.amount - counted < room THEN
             room := cap.amount - counted;
             strictest := cap.subject;
@@ -181,9 +183,8 @@ BEGIN
         estimate, reported, factor, factor_version, price_version, policy_version, fingerprint,
         context, state, created_at, expires_at, dispatched_at)
     VALUES (
-        call, cycle.book_id, cycle.id, acting, main, payers, sources,
-        COALESCE((SELECT jsonb_agg(jsonb_build_object('cap', u.id, 'starts_at', u.starts_at))
-            FROM unnest(cap_ids, cap_starts) AS u (id, starts_at)), '[]'),
+        call, cycle.book_id, cycle.cycle_id, acting, main, payers, sources,
+        counters,
         granted, (request->>'estimate_microcredits')::bigint, 0, (request->>'factor')::numeric,
         (request->>'factor_version')::int, request->>'price_version',
         (request->>'policy_version')::bigint, print, request->'context', 'open', moment,
@@ -201,7 +202,7 @@ BEGIN
 
     UPDATE {schema}.credits_balance b SET reserved = b.reserved + u.amount
     FROM unnest(source_ids, source_amounts) AS u (id, amount)
-    WHERE b.wallet_id = u.id AND b.cycle_id = cycle.id AND u.amount > 0;
+    WHERE b.wallet_id = u.id AND b.cycle_id = cycle.cycle_id AND u.amount > 0;
     IF cap_ids <> '{}' THEN
         UPDATE {schema}.credits_capcounter k SET reserved = k.reserved + granted
         FROM unnest(cap_ids, cap_starts) AS u (id, starts_at)

@@ -76,6 +76,17 @@ LANGUAGE sql STABLE AS $ledger$
         FROM jsonb_array_elements(e.charges) c)
 
     UNION ALL
+    SELECT 'I3 no more is refunded than was charged', r.refund_of::text,
+        format('left %s', sum(e.credits))
+    FROM (
+        SELECT DISTINCT e.refund_of FROM {schema}.credits_usageevent e
+        WHERE e.refund_of IS NOT NULL
+    ) r
+    JOIN {schema}.credits_usageevent e
+        ON e.id = r.refund_of OR e.corrects = r.refund_of OR e.refund_of = r.refund_of
+    GROUP BY r.refund_of HAVING sum(e.credits) < 0
+
+    UNION ALL
     SELECT 'I3 a cap''s used = what was counted', k.cap_id::text,
         format('used %s, counted %s', k.used, s.amount)
     FROM {schema}.credits_capcounter k

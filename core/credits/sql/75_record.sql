@@ -1,22 +1,16 @@
--- Who pays for a charge that is no more than what is held: the first source first.
+-- Who pays for a charge that is more than nothing and no more than is held: the first source first.
 CREATE OR REPLACE FUNCTION {schema}.ledger_charges(sources jsonb, charge bigint) RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $ledger$
-    SELECT CASE
-        WHEN charge = 0 THEN '[]'
-        WHEN (sources->0->>'amount')::bigint >= charge THEN jsonb_build_array(
-            jsonb_build_object('wallet', sources->0->'wallet', 'amount', charge))
-        ELSE (
-            SELECT jsonb_agg(jsonb_build_object('wallet', p.wallet, 'amount', p.paid) ORDER BY p.nth)
-            FROM (
-                SELECT s.nth, s.source->'wallet' AS wallet,
-                    LEAST((s.source->>'amount')::bigint, charge - COALESCE(sum(
-                        (s.source->>'amount')::bigint) OVER (
-                            ORDER BY s.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
-                    )::bigint AS paid
-                FROM jsonb_array_elements(sources) WITH ORDINALITY AS s (source, nth)
-            ) p
-            WHERE p.paid > 0)
-    END
+    SELECT jsonb_agg(jsonb_build_object('wallet', p.wallet, 'amount', p.paid) ORDER BY p.nth)
+    FROM (
+        SELECT s.nth, s.source->'wallet' AS wallet,
+            LEAST((s.source->>'amount')::bigint, charge - COALESCE(sum(
+                (s.source->>'amount')::bigint) OVER (
+                    ORDER BY s.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
+            )::bigint AS paid
+        FROM jsonb_array_elements(sources) WITH ORDINALITY AS s (source, nth)
+    ) p
+    WHERE p.paid > 0
 $ledger$;
 
 

@@ -38,26 +38,28 @@ DECLARE
     paid bigint[] := '{}';
     -- The calls; those without a branch are not taken here.
     request_ids uuid[];
+    callers uuid[];
     known uuid[];
-    branches int[];
     asked bigint[];
     minimums bigint[];
     versions bigint[];
+    branches int[] := array_fill(NULL::int, ARRAY[call_count]);
     -- A branch for each acting wallet. Its payers are `firsts` to `lasts` of the lists below it.
+    found record;
     books uuid[] := '{}';
     cycles uuid[] := '{}';
-    starts timestamptz[];
-    zones text[];
-    acting uuid[];
-    mains uuid[];
-    named_kinds text[];
-    named uuid[];
-    firsts int[];
-    lasts int[];
-    payers uuid[];
-    kinds text[];
-    payer_cycles uuid[] := '{}';
+    starts timestamptz[] := '{}';
+    zones text[] := '{}';
+    acting uuid[] := '{}';
+    mains uuid[] := '{}';
+    named_kinds text[] := '{}';
+    named uuid[] := '{}';
+    firsts int[] := '{}';
+    lasts int[] := '{}';
+    payers uuid[] := '{}';
+    kinds text[] := '{}';
     needed uuid[] := '{}';
+    needed_cycles uuid[] := '{}';
     -- Where a payer's balance stands in the list of locked ones; null if it is not among them.
     spots int[];
     -- Balances, locked and in the order of locks, and by how much they change.
@@ -102,7 +104,12 @@ BEGIN
         open_cycles := ARRAY(SELECT c.id FROM {schema}.credits_cycle c WHERE c.state = 'open');
         -- Lock the ends' reservations, and keep those that are as plain as nearly all are.
         SELECT array_agg(h.result), array_agg(h.place), array_agg(h.charge), array_agg(h.r),
-            array_agg({schema}.ledger_charges((h.r).sources, h.charge))
+            array_agg(CASE
+                WHEN h.charge = 0 THEN '[]'
+                WHEN ((h.r).sources->0->>'amount')::bigint >= h.charge THEN jsonb_build_array(
+                    jsonb_build_object('wallet', (h.r).sources->0->'wallet', 'amount', h.charge))
+                ELSE {schema}.ledger_charges((h.r).sources, h.charge)
+            END)
         INTO results, end_places, charged, held, charges
         FROM (
             SELECT e.result, e.place, r, CASE WHEN e.result ? 'op' THEN 0
@@ -155,76 +162,64 @@ BEGIN
     IF call_count > 0 THEN
         SELECT p.version, p.is_suspended INTO STRICT policy_version, is_suspended
         FROM {schema}.tenancy_policystate p WHERE p.id = 1;
-        request_ids := ARRAY(
-            SELECT (c.call->>'request_id')::uuid
-            FROM jsonb_array_elements(calls) WITH ORDINALITY AS c (call, place) ORDER BY c.place);
+        -- A function's rows come in the order of what it reads.
+        SELECT array_agg(c.request_id), array_agg(c.wallet_id), array_agg(c.amount),
+            array_agg(c.minimum), array_agg(c.policy_version)
+        INTO request_ids, callers, asked, minimums, versions
+        FROM jsonb_to_recordset(calls) AS c (
+            request_id uuid, wallet_id uuid, amount bigint, minimum bigint, policy_version bigint);
         known := ARRAY(
             SELECT r.request_id FROM {schema}.credits_reservation r
             WHERE r.request_id = ANY (request_ids)
             UNION ALL
             SELECT e.id FROM {schema}.credits_usageevent e WHERE e.id = ANY (request_ids));
-        -- What the calls live on, and which balances they need unless somebody else moves: along
-        -- the order of payers, until there is what all calls of the wallet take together.
-        WITH asking AS (
-            SELECT c.place, (c.call->>'wallet_id')::uuid AS wallet,
-                request_ids[c.place] AS request_id,
-                (c.call->>'amount')::bigint AS amount, (c.call->>'minimum')::bigint AS minimum,
-                (c.call->>'policy_version')::bigint AS version
-            FROM jsonb_array_elements(calls) WITH ORDINALITY AS c (call, place)
-        ), paying AS (
-            SELECT a.wallet, p.*, row_number() OVER (ORDER BY a.wallet, p.place) AS nth,
-                a.total > COALESCE(sum(GREATEST(p.free, 0)) OVER (
-                    PARTITION BY a.wallet ORDER BY p.place
-                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS is_needed
-            FROM (SELECT g.wallet, sum(g.amount) AS total FROM asking g GROUP BY 1) a
+        FOR found IN
+            SELECT a.wallet, a.total, p.* FROM (
+                SELECT u.wallet, sum(u.amount) AS total
+                FROM unnest(callers, asked) AS u (wallet, amount) GROUP BY 1
+            ) a
             CROSS JOIN LATERAL (
-                SELECT p.place, p.wallet_id, p.kind, p.via, c.id AS cycle_id, c.book_id,
-                    c.starts_at, k.time_zone,
-                    b.credited + b.credit_limit - b.used - b.reserved AS free
-                FROM {schema}.ledger_payers() p
-                JOIN {schema}.credits_wallet w ON w.id = p.acting_id
-                JOIN {schema}.credits_book k ON k.id = w.book_id
-                JOIN {schema}.credits_cycle c ON c.book_id = w.book_id AND c.state = 'open'
-                LEFT JOIN {schema}.credits_balance b
-                    ON b.wallet_id = p.wallet_id AND b.cycle_id = c.id
-                WHERE p.acting_id = a.wallet
-                -- A fence: the planner may not start from the book and go through all its wallets.
-                OFFSET 0
+                SELECT o.book_id, o.time_zone, o.cycle_id, o.starts_at,
+                    array_agg(o.wallet_id) AS payers, array_agg(o.kind) AS kinds,
+                    array_agg(o.via) AS reasons, array_agg(o.free) AS free
+                FROM (
+                    SELECT p.book_id, p.time_zone, c.id AS cycle_id, c.starts_at, p.wallet_id,
+                        p.kind, p.via, b.credited + b.credit_limit - b.used - b.reserved AS free
+                    FROM {schema}.ledger_payers() p
+                    JOIN {schema}.credits_cycle c ON c.book_id = p.book_id AND c.state = 'open'
+                    LEFT JOIN {schema}.credits_balance b
+                        ON b.wallet_id = p.wallet_id AND b.cycle_id = c.id
+                    WHERE p.acting_id = a.wallet
+                    ORDER BY p.place
+                ) o
+                GROUP BY 1, 2, 3, 4
             ) p
-        ), branch AS (
-            SELECT p.wallet, p.book_id, p.cycle_id, p.starts_at, p.time_zone,
-                min(p.nth) AS first, max(p.nth) AS last,
-                row_number() OVER (ORDER BY p.wallet) AS nth,
-                (array_agg(p.wallet_id ORDER BY p.nth) FILTER (WHERE p.via <> 'leftover'))[1]
-                    AS main,
-                (array_agg(p.wallet_id ORDER BY p.nth)
-                    FILTER (WHERE p.via IN ('own', 'inherits')))[1] AS named,
-                (array_agg(p.kind ORDER BY p.nth)
-                    FILTER (WHERE p.via IN ('own', 'inherits')))[1] AS named_kind
-            FROM paying p GROUP BY 1, 2, 3, 4, 5
-        )
-        SELECT by_call.*, by_branch.*, by_payer.*
-        INTO branches, asked, minimums, versions, acting, books, cycles, starts, zones, firsts,
-            lasts, mains, named, named_kinds, payers, kinds, payer_cycles, needed
-        FROM (
-            SELECT array_agg(CASE WHEN NOT a.request_id = ANY (known) THEN b.nth END
-                    ORDER BY a.place),
-                array_agg(a.amount ORDER BY a.place), array_agg(a.minimum ORDER BY a.place),
-                array_agg(a.version ORDER BY a.place)
-            FROM asking a LEFT JOIN branch b ON b.wallet = a.wallet
-        ) by_call, (
-            SELECT array_agg(b.wallet ORDER BY b.nth), array_agg(b.book_id ORDER BY b.nth),
-                array_agg(b.cycle_id ORDER BY b.nth), array_agg(b.starts_at ORDER BY b.nth),
-                array_agg(b.time_zone ORDER BY b.nth), array_agg(b.first ORDER BY b.nth),
-                array_agg(b.last ORDER BY b.nth), array_agg(b.main ORDER BY b.nth),
-                array_agg(b.named ORDER BY b.nth), array_agg(b.named_kind ORDER BY b.nth)
-            FROM branch b
-        ) by_branch, (
-            SELECT array_agg(p.wallet_id ORDER BY p.nth), array_agg(p.kind ORDER BY p.nth),
-                array_agg(p.cycle_id ORDER BY p.nth),
-                array_agg(CASE WHEN p.is_needed THEN p.wallet_id END ORDER BY p.nth)
-            FROM paying p
-        ) by_payer;
+        LOOP
+            acting := acting || found.wallet;
+            books := books || found.book_id;
+            zones := zones || found.time_zone;
+            cycles := cycles || found.cycle_id;
+            starts := starts || found.starts_at;
+            firsts := firsts || cardinality(payers) + 1;
+            payers := payers || found.payers;
+            kinds := kinds || found.kinds;
+            lasts := lasts || cardinality(payers);
+            -- The first with an allocation: who inherits may have a leftover before it.
+            payer := CASE WHEN found.reasons[1] = 'leftover' THEN 2 ELSE 1 END;
+            mains := mains || found.payers[payer];
+            named := named || CASE WHEN found.reasons[payer] IN ('own', 'inherits')
+                THEN found.payers[payer] END;
+            named_kinds := named_kinds || CASE WHEN found.reasons[payer] IN ('own', 'inherits')
+                THEN found.kinds[payer] END;
+            -- Unless somebody else moves, they need the balances along the order of payers until
+            -- there is what all calls of the wallet take together.
+            FOR place IN 1 .. cardinality(found.payers) LOOP
+                EXIT WHEN found.total <= 0;
+                needed := needed || found.payers[place];
+                needed_cycles := needed_cycles || found.cycle_id;
+                found.total := found.total - GREATEST(found.free[place], 0);
+            END LOOP;
+        END LOOP;
     END IF;
 
     SELECT COALESCE(array_agg(l.wallet_id), '{}'), COALESCE(array_agg(l.cycle_id), '{}'),
@@ -235,7 +230,7 @@ BEGIN
         SELECT b.wallet_id, b.cycle_id, b.credited + b.credit_limit - b.used - b.reserved AS free
         FROM (
             SELECT * FROM unnest(freed_ids, freed_cycles)
-            UNION SELECT * FROM unnest(needed, payer_cycles)
+            UNION SELECT * FROM unnest(needed, needed_cycles)
         ) AS n (wallet_id, cycle_id)
         JOIN {schema}.credits_balance b ON b.wallet_id = n.wallet_id AND b.cycle_id = n.cycle_id
         JOIN {schema}.credits_wallet w ON w.id = b.wallet_id
@@ -304,8 +299,9 @@ BEGIN
     END IF;
 
     FOR n IN 1 .. call_count LOOP
-        branch := branches[n];
-        CONTINUE WHEN branch IS NULL;
+        branch := array_position(acting, callers[n]);
+        CONTINUE WHEN branch IS NULL OR request_ids[n] = ANY (known);
+        branches[n] := branch;
         IF is_suspended OR versions[n] < policy_version THEN
             refusals[n] := json_build_object(
                 'outcome', CASE WHEN is_suspended THEN 'suspended' ELSE 'stale' END,

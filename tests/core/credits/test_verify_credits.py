@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from core.credits import charging
 from core.credits.invariants import broken_invariants
+from core.credits.messages import RefundRequest
 from core.kit.ids import uuid7
 from core.tenancy.append_only import purging
 from core.tenancy.context import in_public
@@ -37,7 +38,8 @@ def used(branch: Branch) -> Branch:
     cap(branch.book, subject, 500)
     allocate(branch.organization, 300)
     set_overflow(branch.book, 50)
-    spend(branch.organization, 40)
+    call = spend(branch.organization, 40)
+    charging.refund(RefundRequest(refund_id=uuid7(), request_id=call, amount=2))
     hold(branch.organization, 30, cap_subjects=(subject,))
     settle(hold(branch.organization, 20, cap_subjects=(subject,)), 25)
     late = hold(branch.organization, 10, ttl_seconds=0, estimate_microcredits=5)
@@ -103,6 +105,8 @@ FAULTS = {
         UPDATE credits_balance SET used = used - 1 WHERE wallet_id = %(organization)s""",
     "I3 an event's credits = its charges": """
         UPDATE credits_usageevent SET credits = credits + 1 WHERE product = 'testing'""",
+    "I3 no more is refunded than was charged": """
+        UPDATE credits_usageevent SET credits = credits * 100 WHERE refund_of IS NOT NULL""",
     "I3 a cap's used = what was counted": """
         UPDATE credits_capcounter SET used = used + 1""",
     "I4 what came in is there": """
