@@ -37,7 +37,7 @@ def urls() -> list[URLPattern]:
             tries=tries,
             failed=failed,
             failed_percent=failed * 100 / tries if tries else 0.0,
-            rescued=calls_rescued(),
+            rescued=calls_rescued([row.llm.name for row in rows]),
             chart=_chart(places),
             reasons=_reasons(rows),
             keeps_logs=content_policy(PRODUCT.slug).keep != Keep.NOTHING,

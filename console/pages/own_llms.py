@@ -182,7 +182,7 @@ def _show(
         row=row,
         form=form,
         price_form=price_form,
-        floor=ceiling.floor_usd.normalize(),
+        floor=f"{ceiling.floor_usd.normalize():f}",
         has_suggestion=row.price is None and bool(_suggested(llm)),
         versions=list(llm.own_prices.all()),
         vendors=vendor_choices(ceiling.allows),
@@ -210,7 +210,8 @@ def _price_form(llm: OwnLlm) -> OwnPriceForm:
         return OwnPriceForm(initial=_suggested(llm))
     values = {name: getattr(last, name) for name in PRICE_FIELDS}
     return OwnPriceForm(
-        initial={name: value.normalize() for name, value in values.items() if value}
+        # Normalized alone, ten dollars would be 1E+1.
+        initial={name: f"{value.normalize():f}" for name, value in values.items() if value}
     )
 
 

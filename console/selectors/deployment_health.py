@@ -5,7 +5,7 @@ leaves no event; it comes from the logs, as far as the account keeps them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -101,9 +101,9 @@ def health_of(rows: Sequence[Deployment]) -> dict[UUID, DeploymentHealth]:
     return {row.pk: places[row.label] for row in rows}
 
 
-def calls_rescued() -> int:
-    """Return how many calls of the last day another deployment answered."""
-    return rescued(PRODUCT.slug, health_span())
+def calls_rescued(llms: Collection[str]) -> int:
+    """Return how many calls of some LLMs another deployment answered in the last day."""
+    return rescued(PRODUCT.slug, health_span(), llms=llms)
 
 
 def state_of(deployment: Deployment, health: DeploymentHealth) -> State:

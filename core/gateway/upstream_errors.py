@@ -19,10 +19,15 @@ log = structlog.get_logger(__name__)
 # LiteLLM's own words around the provider's: "litellm.BadRequestError: OpenAIException - ...".
 _AROUND = re.compile(r"^(?:(?:litellm\.)?\w+Error: )*(?:\w+Exception - )?(?:Error code: \d+ - )?")
 _AFTER = re.compile(
-    r"(?:\n\s*(?:LiteLLM:|Deployment Info:|Traceback|This looks)| To drop (?:it|these)).*",
+    r"(?:\n\s*(?:LiteLLM:|Deployment Info:|Traceback|This looks)| To drop (?:it|these)"
+    r"|\.? Handle with `litellm).*",
     re.DOTALL,
 )
 _SECRET = re.compile(r"\b(?:sk|pk|key|ck|Bearer)[-_ ][\w-]{6,}[\w*.-]*", re.IGNORECASE)
+# An object of the process in an error of its connection.
+_OBJECT = re.compile(r" ssl:(?:<[^>]*>|\w+)")
+# How an adapter of LiteLLM, with status 500, passes on that nobody answered.
+_NO_CONNECTION = ("Cannot connect to host", "All connection attempts failed")
 # How LiteLLM says, with status 422, that it could not read an answer.
 _UNREADABLE = "Error converting to valid response block"
 # How Google says with status 400 what others say with 401.
@@ -101,7 +106,9 @@ def _is_wrong_key(error: Exception) -> bool:
 
 def _is_unreachable(error: Exception) -> bool:
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    return bool(kinds & {"ClientConnectorError", "APIConnectionError"})
+    if kinds & {"ClientConnectorError", "APIConnectionError"}:
+        return True
+    return any(words in _words_of(error) for words in _NO_CONNECTION)
 
 
 def _rejected(error: Exception, deployment: Deployment) -> UpstreamProblem:
@@ -115,7 +122,7 @@ def _rejected(error: Exception, deployment: Deployment) -> UpstreamProblem:
 
 
 def _cleaned(text: str, deployment: Deployment) -> str:
-    text = _AROUND.sub("", _AFTER.sub("", text)).strip()
+    text = _OBJECT.sub("", _AROUND.sub("", _AFTER.sub("", text))).strip()
     for hidden in (*_parts_of(deployment.api_key), deployment.api_base):
         if hidden:
             text = text.replace(hidden, "…")

@@ -1,6 +1,6 @@
 """How fast calls were and how many failed, over time and by LLM, from their logs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -161,9 +161,9 @@ def failed_tries(product: str, span: Span) -> list[FailedTries]:
         return [FailedTries(*row) for row in cursor.fetchall()]
 
 
-def rescued(product: str, span: Span) -> int:
-    """Return how many calls were answered although the first that was asked could not."""
-    mine = _within(CallLog.objects.filter(product=product), span)
+def rescued(product: str, span: Span, *, llms: Collection[str]) -> int:
+    """Return how many calls of some LLMs were answered although the first asked could not."""
+    mine = _within(CallLog.objects.filter(product=product, llm__in=llms), span)
     return int(mine.filter(status_code__lt=400).exclude(passed_over=[]).count())
 
 

@@ -111,7 +111,7 @@ def show_credits(request: HttpRequest, account: Account, **bound: Any) -> HttpRe
     """Render the tab; `bound` are forms that came back with errors, by their names."""
     history = factor_history(account)
     terms = credit_terms_of(account)
-    fresh = FactorForm(name="factor", initial={"factor": history[0].factor.normalize()})
+    fresh = FactorForm(name="factor", initial={"factor": f"{history[0].factor.normalize():f}"})
     zone = TimeZoneForm(name="time-zone", initial={"time_zone": account.time_zone})
     return render_account(
         request,

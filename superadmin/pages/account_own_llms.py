@@ -102,5 +102,5 @@ def _initial(terms: OwnLlmTerms) -> dict[str, Any]:
         "hosts": "\n".join(terms.hosts),
         "networks": "\n".join(terms.networks),
         "allows_http": terms.allows_http,
-        "floor_usd": Decimal(terms.floor_usd).normalize(),
+        "floor_usd": f"{Decimal(terms.floor_usd).normalize():f}",
     }

@@ -93,7 +93,7 @@ def test_calls_and_tries_that_others_made_good_are_counted_by_hour(place: Deploy
 
     with time_machine.travel(NOW, tick=False):
         health = health_of([place])[place.pk]
-        saved = calls_rescued()
+        saved = calls_rescued(["company-gpt"])
 
     assert (health.tries, health.failed, health.bad_hours) == (7, 3, 2)
     assert (health.hours[-1].tries, health.hours[-1].failed) == (6, 2)

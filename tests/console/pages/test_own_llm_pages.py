@@ -291,14 +291,16 @@ def test_versions_of_a_price_are_listed(
     ada_client: AccountClient, acme: Account, gateway: type[FakeGateway]
 ) -> None:
     llm = add_llm(ada_client, acme)
-    for price in ("2", "3"):
+    for price in ("2", "30"):
         ada_client.post(f"{HOME}llms/{llm.pk}/price/", {"input_usd": price, "output_usd": "8"})
 
-    shown = text_of(ada_client.get(f"{HOME}llms/{llm.pk}/"))
+    page = ada_client.get(f"{HOME}llms/{llm.pk}/")
+    shown = text_of(page)
 
+    assert 'value="30"' in page.content.decode()
     assert "2 versions" in shown
     assert "$2.00" in shown
-    assert "$3.00" in shown
+    assert "$30.00" in shown
 
 
 def test_many_deployments_over_rest_take_as_many_queries_as_few(

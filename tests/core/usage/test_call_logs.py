@@ -264,12 +264,13 @@ def test_tries_that_others_made_good_are_counted_by_deployment_and_reason() -> N
     with time_machine.travel(NOW, tick=False):
         span = span_of(24, timedelta(hours=1))
         found = {(each.deployment, each.code): each.tries for each in failed_tries("console", span)}
-        saved = rescued("console", span)
+        saved = rescued("console", span, llms=["gpt-5"])
+        others = rescued("console", span, llms=["another"])
         elsewhere = failed_tries("copilot", span)
 
     assert found == {
         ("openai/one", "upstream_rate_limited"): 3,
         ("openai/two", "upstream_timeout"): 1,
     }
-    assert saved == 2
+    assert (saved, others) == (2, 0)
     assert elsewhere == []
