@@ -11,10 +11,14 @@ import pytest
 import yaml
 from schemathesis.checks import not_a_server_error
 
+from core.hierarchy.product import product_named
+from core.hierarchy.services.members import invite_member
 from core.identity.models import User
+from core.tenancy.context import in_account
 from core.ui.reference.openapi import text_of
 from tenants.models import Account
 from tests.api_fuzz.fuzzing import Caller, fuzz, keep_connections_again, undoing_app
+from tests.cast import TEAM, TESTS
 from tests.clients import AccountClient
 from tests.factories.tenants import LlmFactory
 from tests.factories.things import Things, things_in, things_of_platform
@@ -71,15 +75,38 @@ def caller(
     return make
 
 
-# A token of one's own, what is kept of calls, LLMs, and one's own keys and calls.
-_FOR_EVERYBODY = {"session-token", "content-policy", "llms", "keys", "logs"}
+# What everybody may ask without naming anything: a token of one's own, what is kept of calls, the
+# LLMs, and lists of one's own keys and calls, which are empty for who has none.
+_FOR_EVERYBODY = {
+    ("POST", "session-token"),
+    ("GET", "content-policy"),
+    ("GET", "llms"),
+    ("GET", "keys"),
+    ("POST", "keys"),
+    ("GET", "logs"),
+    ("GET", "logs/tail"),
+}
 
 
 def never(case: Any, response: Any) -> None:
-    """Refuse every success, but for what everybody may ask."""
-    if case.operation.path.split("/")[4] in _FOR_EVERYBODY:
+    """Refuse every success, but for what everybody may ask; and of that, all that is not theirs."""
+    if response.status_code >= 400:
         return
-    assert response.status_code >= 400, (case.method, case.path, response.status_code)
+    asked = (case.method.upper(), "/".join(case.operation.path.split("/")[4:]))
+    assert asked in _FOR_EVERYBODY, (*asked, case.path, response.status_code)
+
+
+def nothing_of(things: dict[str, Any], *names: str) -> Callable[[Any, Any], None]:
+    """Do as `never` does, and find what others have in no answer, whatever it was asked by."""
+    theirs = {str(things[name]) for name in names if name in things}
+    assert theirs
+
+    def watch(case: Any, response: Any) -> None:
+        never(case, response)
+        shown = response.text if response.status_code < 400 else ""
+        assert not [each for each in theirs if each in shown], (case.method, case.path)
+
+    return watch
 
 
 def test_an_account_admin_finds_what_is_documented(
@@ -98,10 +125,38 @@ def test_a_branch_admin_finds_what_is_documented(
     assert {200, 403} <= seen.keys()
 
 
-def test_a_member_is_refused_everything(
-    document: dict[str, Any], app: Any, caller: Callable[..., Caller], mia: User, acme: Account
+@pytest.fixture
+def colleague(acme: Account) -> User:
+    """A member of the team to whom the one of everything belongs, with nothing of their own."""
+    with in_account(acme):
+        for slug in ("copilot", "console"):
+            product = product_named(slug)
+            team: Any = product.team._default_manager.get(name=TEAM)
+            invite_member(
+                product=product,
+                email="colleague@acme.example",
+                organization=team.organization,
+                team=team,
+                actor=TESTS,
+            )
+        user = User.objects.get(email="colleague@acme.example")
+        user.is_active = True
+        user.save()
+    return user
+
+
+def test_a_member_is_refused_everything_and_so_another_members_key_and_calls(
+    document: dict[str, Any],
+    app: Any,
+    caller: Callable[..., Caller],
+    things: Things,
+    slug: str,
+    colleague: User,
+    acme: Account,
 ) -> None:
-    seen = fuzz(document, app=app, caller=caller(mia, acme), examples=EXAMPLES, watch=never)
+    watch = nothing_of(things[slug], "key_id", "call_id", "refusal_id")
+
+    seen = fuzz(document, app=app, caller=caller(colleague, acme), examples=EXAMPLES, watch=watch)
 
     assert 403 in seen
 

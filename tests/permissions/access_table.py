@@ -55,6 +55,8 @@ def access_pages(at: str) -> list[Row]:
         *post(f"{thing}/undo/", BRANCH_ADMINS),
         *both(f"{thing}/<str:node_kind>/<uuid:node_id>/", ABOVE_THE_TEAM),
         *get(f"{at}/access/", BRANCH_ADMINS),
+        *get(f"{at}/access/export.csv", BRANCH_ADMINS),
+        *post(f"{at}/access/fix/", BRANCH_ADMINS),
         *get(f"{at}/access/refused/", BRANCH_ADMINS),
         *get(f"{at}/access/refused/<uuid:refusal_id>/", BRANCH_ADMINS),
     ]

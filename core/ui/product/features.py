@@ -30,11 +30,11 @@ from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_messages, render_page
 from core.ui.product.matrix import Cell, Column, Marks, Row, matrix_context, nodes_of
-from core.ui.product.undoing import Undo
+from core.ui.product.undoing import Undo, back_to
 from core.ui.product.urls import ProductSite
 
 # What a button says, and what it makes of a node.
-_UNDO = "features_before"
+UNDO = "features_before"
 ACTS: dict[str, Switch | None] = {
     "inherit": None,
     "on": Switch(is_on=True),
@@ -73,7 +73,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             title=_("Features"),
             fragment="matrix",
             features=features,
-            undo=Undo(request, _UNDO, site.slug).label if can_manage else None,
+            undo=Undo(request, UNDO, site.slug).label if can_manage else None,
             undo_url=f"{site.slug}:features-undo",
             many_href=reverse(f"{site.slug}:features-many") if can_manage else "",
             **matrix_context(
@@ -122,7 +122,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
     def undo(request: HttpRequest) -> HttpResponse:
         with problems_as_messages(request):
             _revert(request, site)
-        return HttpResponseRedirect(reverse(home))
+        return HttpResponseRedirect(back_to(request, reverse(home)))
 
     return [
         path("features/", matrix, name="features"),
@@ -162,7 +162,7 @@ def apply(
     if not before:
         messages.info(request, _("Nothing to change."))
         return
-    Undo(request, _UNDO, site.slug).keep(
+    Undo(request, UNDO, site.slug).keep(
         label,
         [
             {"node": str(node.id), "said": _packed(was), "left": _packed(said[node][1])}
@@ -173,7 +173,7 @@ def apply(
 
 
 def _revert(request: HttpRequest, site: ProductSite) -> None:
-    undo = Undo(request, _UNDO, site.slug)
+    undo = Undo(request, UNDO, site.slug)
     label, kept = undo.label, undo.take()
     if label is None:
         messages.info(request, _("There is nothing to revert."))

@@ -34,10 +34,10 @@ from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
 from core.ui.product.matrix import Cell, Column, Marks, Row, matrix_context, nodes_of
-from core.ui.product.undoing import Undo
+from core.ui.product.undoing import Undo, back_to
 from core.ui.product.urls import ProductSite
 
-_UNDO = "llm_policy_before"
+UNDO = "llm_policy_before"
 ACTS: tuple[Act, ...] = ("inherit", "allow", "block")
 
 
@@ -211,7 +211,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
         desk = Desk(request, site)
         with problems_as_messages(request):
             desk.revert()
-        return HttpResponseRedirect(reverse(home))
+        return HttpResponseRedirect(back_to(request, reverse(home)))
 
     return [
         path("llm-access/", matrix, name="llm-access"),
@@ -227,7 +227,7 @@ class Desk:
     def __init__(self, request: HttpRequest, site: ProductSite) -> None:
         account = request.account  # type: ignore[attr-defined]
         self._request, self._site = request, site
-        self._undo = Undo(request, _UNDO, site.slug)
+        self._undo = Undo(request, UNDO, site.slug)
         self.scope = scope_of(request.user, site.slug)
         self._offered = site.offered_llms(account.pk, site.slug)
         on = active_llm_ids(site.slug)

@@ -36,6 +36,7 @@ from core.kit.clock import now
 from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from core.ui.product.undoing import back_to
 from core.ui.product.urls import ProductSite
 
 _UNDO = "grant_before"
@@ -96,7 +97,10 @@ def urls(site: ProductSite) -> list[URLPattern]:
     def things(request: HttpRequest) -> HttpResponse:
         scope = scope_of(request.user, site.slug)
         kinds = [
-            (kind, [_Desk(request, site, scope, each).line() for each in kind.all_of(site.slug)])
+            (
+                kind,
+                [ShareDesk(request, site, scope, each).line() for each in kind.all_of(site.slug)],
+            )
             for kind in resource_types(site.slug)
         ]
         return render_page(request, "product/sharing.html", title=_("Sharing"), kinds=kinds)
@@ -104,7 +108,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
     @page(permission=view)
     def thing(request: HttpRequest, kind: str, thing_id: UUID) -> HttpResponse:
         scope = scope_of(request.user, site.slug)
-        desk = _Desk(request, site, scope, resource_named(site.product, kind, thing_id))
+        desk = ShareDesk(request, site, scope, resource_named(site.product, kind, thing_id))
         term = request.GET.get("q", "").strip()[:100]
         can_manage = may(request.user, manage)
         return render_page(
@@ -130,7 +134,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
         request: HttpRequest, kind: str, thing_id: UUID, node_kind: str, node_id: UUID
     ) -> HttpResponse:
         scope = scope_of(request.user, site.slug)
-        desk = _Desk(request, site, scope, resource_named(site.product, kind, thing_id))
+        desk = ShareDesk(request, site, scope, resource_named(site.product, kind, thing_id))
         row = row_named(site.product, scope, node_kind, node_id)
         check_editable(row)
         form = ShareForm(request.POST or None, initial=desk.initial(row))
@@ -159,7 +163,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
     @page(permission=manage, methods=("POST",))
     def open_(request: HttpRequest, kind: str, thing_id: UUID) -> HttpResponse:
         scope = scope_of(request.user, site.slug)
-        desk = _Desk(request, site, scope, resource_named(site.product, kind, thing_id))
+        desk = ShareDesk(request, site, scope, resource_named(site.product, kind, thing_id))
         is_open = request.POST.get("open") == "1"
         done = (
             _("Everyone has it now.")
@@ -175,10 +179,10 @@ def urls(site: ProductSite) -> list[URLPattern]:
     @page(permission=manage, methods=("POST",))
     def undo(request: HttpRequest, kind: str, thing_id: UUID) -> HttpResponse:
         scope = scope_of(request.user, site.slug)
-        desk = _Desk(request, site, scope, resource_named(site.product, kind, thing_id))
+        desk = ShareDesk(request, site, scope, resource_named(site.product, kind, thing_id))
         with problems_as_messages(request):
             desk.revert()
-        return HttpResponseRedirect(desk.home)
+        return HttpResponseRedirect(back_to(request, desk.home))
 
     at = "sharing/<slug:kind>/<uuid:thing_id>/"
     return [
@@ -190,7 +194,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
     ]
 
 
-class _Desk:
+class ShareDesk:
     """One thing, and what a request does with it."""
 
     def __init__(

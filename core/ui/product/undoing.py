@@ -3,6 +3,14 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+
+def back_to(request: HttpRequest, home: str) -> str:
+    """Return the page of ours that a form names to come back to, else the one it belongs to."""
+    wanted = request.POST.get("back", "")
+    is_ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, None)
+    return wanted if is_ours else home
 
 
 class Undo:
