@@ -244,3 +244,20 @@ async def test_log_that_postgres_does_not_take_costs_no_other_its_place(
         await client.chat("Hello", model=model)
 
     assert [log.llm for log, _ in await logged(gateway, directory)] == ["ok", "ok"]
+
+
+async def test_content_logging_that_is_switched_off_during_a_call_keeps_nothing_of_it(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, gateway: Gateway
+) -> None:
+    keep(directory, FULL)
+    upstream.chunk_seconds = 0.05
+    exchange = client.stream("My mail is mia@example.com")
+    await exchange.until("word02")
+    keep(directory, FULL, is_on=False)
+    directory.version += 1
+    gateway.snapshots.moved(directory.account.schema_name, directory.version)
+
+    assert (await exchange.done()).events[-1] == "[DONE]"
+
+    [(log, content)] = await logged(gateway, directory)
+    assert (log.content_kind, content) == ("", None)
