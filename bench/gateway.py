@@ -10,7 +10,13 @@ where COCKPIT_BENCH_LITELLM names the `litellm` command of an environment that h
 and Portkey's gateway, a bare pass-through, where COCKPIT_BENCH_PORTKEY names the folder in which
 `npm install @portkey-ai/gateway` was run. A peer that is not there is named and left out.
 
-Figures go to standard output as a Markdown table.
+Then calls come at a fixed rate below saturation, up to 16 at once, directly and through the
+gateway: what the gateway adds to a call while it has time. Figures go to standard output as two
+Markdown tables.
+
+The Portkey of November 2026 answers every stream with 500 if npm takes the newest
+`@hono/node-server`, which hands it headers that cannot be written. The one that it was made with
+works: `"overrides": {"@hono/node-server": "1.13.8"}` in the folder's package.json.
 """
 
 import asyncio
@@ -40,12 +46,17 @@ for name in ("COCKPIT_DEMO", "COCKPIT_TESTING"):
 import httpx  # noqa: E402
 import psutil  # noqa: E402
 
-from bench.load import Figures, Load, chat_body, run  # noqa: E402
+from bench.load import Figures, Load, chat_body, run, run_at  # noqa: E402
 from bench.peer_servers import Peer, peer_servers  # noqa: E402
 
 UPSTREAM_PORT, GATEWAY_PORT = 9871, 9872
 CREDITS = 1_000_000_000
 WARM_UP = 30
+# A peer that hangs with many in flight is left out there.
+PEER_SECONDS = 180
+# Calls a second below what one worker answers on two cores, by what is called.
+RATES = {"plain": (50, 100, 200), "stream of 22 chunks": (50, 100)}
+RATE_SECONDS = 10
 
 
 async def main(calls: int, most_in_flight: int) -> None:
@@ -64,10 +75,19 @@ async def main(calls: int, most_in_flight: int) -> None:
                     key, gateway, peers, is_stream=is_stream, calls=calls, in_flight=in_flight
                 )
             ]
+            added = [
+                row
+                for kind, rates in RATES.items()
+                for rate in rates
+                for row in await _at_rate(key, gateway, kind, rate)
+            ]
             memory = memory_megabytes(gateway)
     print("| call | in flight | path | calls/s | p50 ms | p99 ms | CPU ms a call |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     print("\n".join(rows))
+    print("\n| call | calls/s offered | path | p50 ms | p99 ms | CPU ms a call |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    print("\n".join(added))
     print(f"\n{calls} calls each; {os.cpu_count()} cores; gateway {memory:.0f} MB.")
 
 
@@ -98,12 +118,13 @@ async def _compare(
     for peer in peers:
         asked = replace(load(peer.port, calls), headers=peer.headers, token=peer.token)
         try:
-            await run(replace(asked, calls=WARM_UP))
-        except (RuntimeError, OSError, asyncio.IncompleteReadError) as error:
-            sys.stderr.write(f"{peer.title} does not answer and is left out: {error}\n")
+            async with asyncio.timeout(PEER_SECONDS):
+                await run(replace(asked, calls=WARM_UP))
+                began = _cpu_seconds(peer.process)
+                figures = await run(asked)
+        except (RuntimeError, OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+            sys.stderr.write(f"{peer.title} does not answer and is left out: {error!r}\n")
             continue
-        began = _cpu_seconds(peer.process)
-        figures = await run(asked)
         others.append(
             _row(kind, in_flight, peer.title, figures, (_cpu_seconds(peer.process) - began) / calls)
         )
@@ -113,6 +134,22 @@ async def _compare(
         *others,
         _row(kind, in_flight, "Cockpit, governed", governed, governed_cpu / calls),
     ]
+
+
+async def _at_rate(key: str, gateway: psutil.Process, kind: str, rate: int) -> list[str]:
+    """Return what a call takes at a rate, directly and governed."""
+    rows = []
+    body = chat_body("ok", is_stream=kind != "plain")
+    for path, port in (("direct", UPSTREAM_PORT), ("Cockpit, governed", GATEWAY_PORT)):
+        load = Load("127.0.0.1", port, "/v1/chat/completions", body, key, WARM_UP, 16)
+        await run_at(load, rate)
+        before = _cpu_seconds(gateway)
+        figures = await run_at(replace(load, calls=rate * RATE_SECONDS), rate)
+        cpu = (_cpu_seconds(gateway) - before) / (rate * RATE_SECONDS)
+        spent = f"{cpu * 1000:.1f}" if port == GATEWAY_PORT else "–"
+        p50, p99 = figures.percentile(0.5), figures.percentile(0.99)
+        rows.append(f"| {kind} | {rate} | {path} | {p50:.1f} | {p99:.1f} | {spent} |")
+    return rows
 
 
 def _row(kind: str, in_flight: int, path: str, figures: Figures, cpu: float | None) -> str:

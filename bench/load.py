@@ -86,6 +86,39 @@ async def run(load: Load) -> Figures:
     return Figures(time.perf_counter() - start, latencies)
 
 
+async def run_at(load: Load, rate: float) -> Figures:
+    """Send a load at a rate, whether or not the answers keep up, and measure it.
+
+    A latency counts from when the call was due: one that waits for a free connection waits.
+
+    Raises:
+        RuntimeError: as `run`.
+    """
+    latencies: list[float] = []
+    free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    for _ in range(load.in_flight):
+        free.put_nowait(await asyncio.open_connection(load.host, load.port))
+
+    async def one(due: float) -> None:
+        reader, writer = await free.get()
+        writer.write(load.request())
+        await _read_answer(reader)
+        latencies.append(time.perf_counter() - due)
+        free.put_nowait((reader, writer))
+
+    start = time.perf_counter()
+    calls = []
+    for number in range(load.calls):
+        due = start + number / rate
+        await asyncio.sleep(max(due - time.perf_counter(), 0))
+        calls.append(asyncio.create_task(one(due)))
+    await asyncio.gather(*calls)
+    seconds = time.perf_counter() - start
+    while not free.empty():
+        free.get_nowait()[1].close()
+    return Figures(seconds, latencies)
+
+
 async def _read_answer(reader: asyncio.StreamReader) -> None:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)

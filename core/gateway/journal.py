@@ -5,9 +5,10 @@ A log that is lost with its process is lost; the money is the ledger's, and is n
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from core.credits.messages import SettleAnswer
 from core.gateway import metrics
 from core.gateway.ending import Progress, outcome_of, status_of
 from core.gateway.entitlement import may_keep_content
-from core.gateway.ports import Directory
+from core.gateway.ports import Directory, Price
 from core.gateway.threads import DatabaseThreads
 from core.gateway.ticket import Ticket
 from core.guardrails.engine import check
@@ -167,6 +168,15 @@ def _row(progress: Progress, problem: Problem | None, answer: SettleAnswer | Non
     return row
 
 
+@lru_cache(maxsize=4096)
+def _price_row(price: Price) -> Mapping[str, str]:
+    """Return a price as a log keeps it; the same for every call until it changes."""
+    return {
+        name: _plain(value) if isinstance(value, Decimal) else value
+        for name, value in asdict(price).items()
+    }
+
+
 def _plain(value: Decimal) -> str:
     """Return a decimal as people write it: 0.25, not 0.250000 or 1E+2."""
     return format(value.normalize(), "f")
@@ -185,10 +195,7 @@ def _add_run(row: CallLog, progress: Progress) -> None:
     row.deployment = ticket.runs.deployment.label[:200]
     row.upstream_model = progress.upstream_model[:200]
     row.price = {
-        **{
-            name: _plain(value) if isinstance(value, Decimal) else value
-            for name, value in asdict(ticket.charged_price).items()
-        },
+        **_price_row(ticket.charged_price),
         "credit_factor": _plain(ticket.snapshot.credit_factor),
         "factor_version": ticket.snapshot.factor_version,
     }

@@ -160,7 +160,7 @@ class Call:
         await self._services.admission.admit(ticket)
         if keeps_content(ticket):
             self._progress.words = Words()
-        metrics.STEP_SECONDS.labels("admit").observe(time.monotonic() - ticket.started)
+        metrics.step_seconds("admit").observe(time.monotonic() - ticket.started)
         self._progress.meter = Meter(
             input_tokens=ticket.input_tokens, count_text=self._services.upstream.count_text
         )

@@ -123,7 +123,7 @@ class Ticket:
             yield
         finally:
             took = time.monotonic() - began
-            metrics.STEP_SECONDS.labels(step).observe(took)
+            metrics.step_seconds(step).observe(took)
             at = round((began - self.started) * 1000, 2)
             self.steps.append({"step": step, "at": at, "ms": round(took * 1000, 2)})
 
