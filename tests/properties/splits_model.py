@@ -41,13 +41,14 @@ class Rule:
 class Done:
     """What an act changed: by how much each wallet, and rules before and after.
 
-    `parents` says where the wallets stood.
+    `parents` says where the wallets stood, `split` which one it made.
     """
 
     deltas: dict[str, int]
     before: dict[str, Rule | None]
     after: dict[str, Rule | None]
     parents: dict[str, str]
+    split: int | None = None
 
 
 class SplitModel(RenewingModel):
@@ -67,6 +68,8 @@ class SplitModel(RenewingModel):
         super().__init__(*parts, **named)
         self.rules: dict[str, Rule] = {}
         self.splits: list[tuple[str, int]] = []
+        # What each later split was given of the total of an earlier one: (later, earlier) to it.
+        self.taken: dict[tuple[int, int], int] = {}
         self.done: Done | None = None
 
     def allocate(self, name: str, amount: int) -> None:
@@ -81,8 +84,18 @@ class SplitModel(RenewingModel):
 
     def split(self, source: str, names: list[str], total: int, *, keeps: bool) -> None:
         wished = {name: self.rules.get(name) if keeps else None for name in names}
-        self._divide(len(self.splits), source, total, wished)
+        made = len(self.splits)
+        taken: dict[tuple[int, int], int] = {}
+        for name in names:
+            old = self.rules[name].split if name in self.rules else None
+            if old is not None:
+                share = self._shares(old, self._in_force(old))[name]
+                taken[made, old] = taken.get((made, old), 0) + share
+        self._divide(made, source, total, wished)
         self.splits.append((source, total))
+        self.taken.update(taken)
+        assert self.done is not None
+        self.done = replace(self.done, split=made)
 
     def pin(self, name: str, amount: int) -> None:
         self._again(name, Rule(amount, is_pinned=True))
@@ -120,6 +133,9 @@ class SplitModel(RenewingModel):
             self._change({name: -delta for name, delta in done.deltas.items()}, done.before)
         except NotEnough:
             raise Gone from None
+        for made, old in list(self.taken):
+            if made == done.split:
+                del self.taken[made, old]
 
     # -- renewal -----------------------------------------------------------------------------------
 
@@ -179,7 +195,11 @@ class SplitModel(RenewingModel):
         rules = self._sharing(split).values()
         if all(rule.is_pinned for rule in rules):
             return sum(rule.amount for rule in rules)
-        return self.splits[split][1]
+        return self._in_force(split)
+
+    def _in_force(self, split: int) -> int:
+        gone = sum(amount for (_, old), amount in self.taken.items() if old == split)
+        return self.splits[split][1] - gone
 
     def _shares(self, split: int, amount: int) -> dict[str, int]:
         rules = self._sharing(split)
@@ -197,7 +217,7 @@ class SplitModel(RenewingModel):
         now = self.rules.get(name)
         if now is None or now.split is None:
             raise NotShared
-        source, total = self.splits[now.split]
+        source, total = self.splits[now.split][0], self._in_force(now.split)
         wished: dict[str, Rule | None] = {
             one: rule for one, rule in self.rules.items() if rule.split == now.split
         }

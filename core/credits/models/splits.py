@@ -16,7 +16,8 @@ class Split(models.Model):
     """An amount that some wallets share equally in each cycle, from what `source` has.
 
     The wallets are those whose rules point here. With a `level` it stands for all of that kind
-    below the source, so that who joins them is served by it. `total` is what renewal divides anew.
+    below the source, so that who joins them is served by it. `total` is what its act divided, and
+    `in_force` what renewal divides anew.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -25,6 +26,8 @@ class Split(models.Model):
     source = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
     level = models.CharField(max_length=16, choices=WalletKind.choices, blank=True)
     total = models.BigIntegerField()
+    # What wallets took along as they came to share in another split: its id to an amount.
+    taken = models.JSONField(default=dict)
     # The act that put another in its place, or undid it. In force until then.
     ended_by = models.ForeignKey(Act, on_delete=models.PROTECT, null=True, related_name="+")
 
@@ -42,6 +45,12 @@ class Split(models.Model):
 
     def __str__(self) -> str:
         return f"{self.total} from {self.source_id}"
+
+    @property
+    def in_force(self) -> int:
+        """The total, less what wallets took along into other splits."""
+        gone: int = sum(self.taken.values())
+        return self.total - gone
 
 
 class RuleChange(models.Model):

@@ -150,7 +150,7 @@ def share_in_force(split: Split) -> int:
     """
     rules = standing_of(split.rules.values_list("wallet_id", flat=True))
     shares = [rule.share for rule in rules.values() if not rule.is_pinned]
-    return max(shares, default=max(split.total - pinned_in(dict(rules)), 0))
+    return max(shares, default=max(split.in_force - pinned_in(dict(rules)), 0))
 
 
 def _split_for(wallet: Wallet) -> Split | None:

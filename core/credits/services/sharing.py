@@ -1,4 +1,4 @@
-"""The splits of a book as renewal replays them."""
+"""The splits of a book as renewal replays them, and what a split is left with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ def sharings_of(book: Book) -> list[Sharing]:
             pk,
             split.source_id,
             split.source.depth,
-            split.total,
+            split.in_force,
             sharing[pk],
             {wallet: _path(wallet, split.source_id, spots) for wallet in sharing[pk]},
         )
@@ -46,6 +46,32 @@ def keep_shares(*, act: Act, splits: Sequence[Sharing], shares: Mapping[UUID, in
             before[wallet] = rule
             after[wallet] = replace(rule, amount=amount, share=share)
     write_rules(act=act, before=before, after=after)
+
+
+def take_along(split: Split, before: Mapping[UUID, Standing | None]) -> None:
+    """Let wallets that leave their splits for this one take their shares along.
+
+    Else those who stay would share them from the next cycle on. Shares count as the total gives
+    them, also where a renewal ran short. Part of the caller's act, which holds the splits and has
+    not written the new rules yet.
+    """
+    leaving = {wallet: rule.split for wallet, rule in before.items() if rule and rule.split}
+    for old in Split.objects.in_bulk(set(leaving.values())).values():
+        rules = standing_of(old.rules.values_list("wallet_id", flat=True))
+        sharing = Sharing(old.pk, old.source_id, 0, old.in_force, rules, {})
+        shares = sharing.shares(old.in_force)
+        gone = sum(share for wallet, share in shares.items() if wallet in leaving)
+        if gone:
+            old.taken[str(split.pk)] = gone
+            old.save(update_fields=["taken"])
+
+
+def give_to_old_splits(act: Act) -> None:
+    """Undo what the split of an act has let its wallets take along."""
+    for made in Split.objects.filter(act=act):
+        for old in Split.objects.filter(taken__has_key=str(made.pk)):
+            del old.taken[str(made.pk)]
+            old.save(update_fields=["taken"])
 
 
 def _path(wallet: UUID, source: UUID, spots: Mapping[UUID, Spot]) -> list[UUID]:

@@ -32,6 +32,7 @@ from core.credits.selectors import open_cycle_of
 from core.credits.services.allocating import allocate_credits
 from core.credits.services.locking import BalanceRow, among, hold_cycle, hold_splits
 from core.credits.services.moving import Claim, apply_moves, claim_act
+from core.credits.services.sharing import take_along
 from core.credits.services.standing import lock_tree, read_tree, standing_of, write_rules
 from core.credits.split_rules import EQUAL_SHARE, Spot, Standing, all_below, pinned_in
 from core.kit.ids import uuid7
@@ -118,6 +119,7 @@ def split_credits(
         total=wish.total,
     )
     plan = work.split(wish, split.pk)
+    take_along(split, plan.before)
     if wish.level:
         Split.objects.filter(source=wish.source, level=wish.level, ended_by=None).update(
             ended_by=claim.act
@@ -278,12 +280,12 @@ class _Work:
         wished[wallet.pk] = replace(now, amount=amount, mode="fixed", pinned=how == "pinned")
         if how == "added":
             return self._alone(split, wallet.pk, amount)
-        return self._plan(split.pk, split.total, wished)
+        return self._plan(split.pk, split.in_force, wished)
 
     def end_override(self, split: Split, wallet: Wallet) -> Plan:
         wished = self._sharing(split, wallet)
         wished[wallet.pk] = Standing(0, EQUAL_SHARE)
-        return self._plan(split.pk, split.total, wished)
+        return self._plan(split.pk, split.in_force, wished)
 
     def apply(self, plan: Plan, act: Act) -> None:
         if plan.lacking:
@@ -364,7 +366,7 @@ class _Work:
         """Plan an added override: nothing but the wallet and its parent changes."""
         return plan_of_one(
             source=self._source.pk,
-            total=split.total,
+            total=split.in_force,
             wallet=wallet,
             standing=self._standing,
             amount=amount,

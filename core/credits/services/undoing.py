@@ -21,6 +21,7 @@ from core.credits.rules import Move
 from core.credits.selectors import open_cycle_of
 from core.credits.services.locking import BalanceRow, hold_cycle, hold_splits, read_balances
 from core.credits.services.moving import apply_moves, claim_act
+from core.credits.services.sharing import give_to_old_splits
 from core.credits.services.standing import (
     lock_tree,
     rule_changes_of,
@@ -119,6 +120,7 @@ def undo_act(
     apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=back.moves)
     before, after = back.rules()
     write_rules(act=claim.act, before=before, after=after)
+    give_to_old_splits(act)
     Split.objects.filter(act=act, ended_by=None).update(ended_by=claim.act)
     Split.objects.filter(ended_by=act).update(ended_by=None)
     record(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from core.credits.invariants import broken_invariants
-from core.credits.models import AllocationRule, Wallet
+from core.credits.models import AllocationRule, Split, Wallet
 from core.credits.replay import Sharing, replay
 from core.credits.services import allocating
 from core.credits.services.joining import serve_joiner
@@ -54,6 +54,35 @@ def test_the_total_is_divided_anew(monthly: Branch) -> None:
     assert sorted(free(three)) == [30, 30, 31]
     assert free_in(monthly.team) == 9
     assert broken_invariants() == []
+
+
+def test_who_goes_into_another_split_leaves_the_others_their_share(monthly: Branch) -> None:
+    allocate(monthly.team, 500)
+    three = [*seats(monthly.team, 2), monthly.membership]
+    split(monthly.team, three, 300, level="membership")
+    split(monthly.team, three[:2], 100)
+
+    renew(monthly.book)
+
+    assert free(three) == [50, 50, 100]
+    assert [one.in_force for one in Split.objects.order_by("id")] == [100, 100]
+    assert broken_invariants() == []
+
+
+def test_a_short_cycle_does_not_lower_what_the_others_are_owed(monthly: Branch) -> None:
+    three = [*seats(monthly.team, 2), monthly.membership]
+    split(monthly.team, three, 90)
+    set_plan(monthly.book, grant=60)
+    renew(monthly.book)
+    renew(monthly.book)
+    assert sum(free(three)) < 90
+    set_plan(monthly.book, grant=1000)
+    split(monthly.team, three[:1], 0)
+    renew(monthly.book)
+
+    renew(monthly.book)
+
+    assert free(three) == [0, 30, 30]
 
 
 def test_a_joiner_shares_from_then_on(monthly: Branch) -> None:

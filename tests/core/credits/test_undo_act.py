@@ -260,3 +260,14 @@ def test_a_move_repeated_moves_once(branch: Branch, two: list[Wallet]) -> None:
     with pytest.raises(IdempotencyMismatch):
         move(branch.team, two[1], 10, key="same")
     assert free_in(two[0]) == 10
+
+
+def test_the_total_that_a_split_lowered_is_as_it_was(branch: Branch, two: list[Wallet]) -> None:
+    first = split(branch.team, two, 40, level="membership")
+    second = split(branch.team, two[:1], 10)
+    assert Split.objects.get(act=first).in_force == 20
+
+    undo(second)
+
+    assert Split.objects.get(act=first).in_force == 40
+    assert (amounts(two), free_in(branch.team)) == ([20, 20], 60)
