@@ -53,6 +53,13 @@ class WalletMoved(Conflict):
     title = "This has just moved to another place"
 
 
+class SplitChanged(Conflict):
+    """Others take part, or they had something else, than the preview has shown."""
+
+    code = "changed_meanwhile"
+    title = "Somebody has just changed this"
+
+
 class AccountSuspended(NotAllowed):
     """The account admits no calls."""
 

@@ -1,5 +1,6 @@
 """What an act on a split would change, node by node. Pure: preview and apply share it."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -94,6 +95,20 @@ class Plan:
         """The wallets that would have to give more than they have free, the source first."""
         short = {pk for pk, delta in self._deltas.items() if _lacks(self.free[pk], delta)}
         return tuple(self.change_of(pk) for pk in self.wallets if pk in short) if short else ()
+
+    @cached_property
+    def mark(self) -> str:
+        """A short text that two plans share only if they give the same to the same.
+
+        Who is decided about and what each had and gets in each cycle. Not what is free: calls
+        spend all the time.
+        """
+        said = [
+            (wallet.hex, _said(self.before.get(wallet)), _said(self.after[wallet]))
+            for wallet in sorted(self.after, key=by_id)
+        ]
+        content = repr((self.source.hex, self.total, said))
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     @cached_property
     def sharers(self) -> int:
@@ -206,6 +221,10 @@ def plan_of_one(
     after = sharing | {wallet: replace(now, amount=amount, mode="fixed", pinned=False)}
     flows = {wallet: amount - now.amount}
     return Plan(source, total, pinned_in(sharing), 0, sharing, after, flows, spots, free)
+
+
+def _said(rule: Standing | None) -> tuple[int, str, bool, int] | None:
+    return None if rule is None else (rule.amount, rule.mode, rule.pinned, rule.share)
 
 
 def _lacks(free: int, gets: int) -> int:

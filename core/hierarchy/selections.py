@@ -35,7 +35,12 @@ class Selection:
     level: str = ""
 
     def wish(
-        self, total: int, *, keeps_overrides: bool = True, cycle: UUID | None = None
+        self,
+        total: int,
+        *,
+        keeps_overrides: bool = True,
+        cycle: UUID | None = None,
+        seen: str | None = None,
     ) -> SplitWish:
         """Return what to ask the ledger for."""
         return SplitWish(
@@ -45,6 +50,7 @@ class Selection:
             level=self.level,
             keeps_overrides=keeps_overrides,
             cycle=cycle,
+            seen=seen,
         )
 
 

@@ -100,6 +100,7 @@ TRANSFER = {
 SPLIT = {
     "preview": True,
     "possible": True,
+    "mark": "5f0c2d7be1a94c3f86d2507a9b1e4c38",
     "act": None,
     "changes": [
         {

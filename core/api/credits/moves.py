@@ -208,13 +208,15 @@ class SplitViewSet(CreditsViewSet):
     def create(self, request: Request) -> Response:
         """Divide what a node has free over many below it, now and in each cycle.
 
-        With `preview=1` nothing moves, and the answer says what every node would have.
+        With `preview=1` nothing moves, and the answer says what every node would have. Send its
+        `mark` along when you apply it, and nothing else than what it says is applied.
         """
         selection = self._selection()
         given = self.input
-        wish = selection.wish(given["total"], keeps_overrides=given["keep_overrides"])
-        plan = splitting.plan_split(wish)
-        act = None
+        wish = selection.wish(
+            given["total"], keeps_overrides=given["keep_overrides"], seen=given.get("mark")
+        )
+        act, applied = None, list[Plan]()
         if not self.is_preview:
             act = splitting.split_credits(
                 wish=wish,
@@ -223,7 +225,10 @@ class SplitViewSet(CreditsViewSet):
                 idempotency_key=self.act_key,
                 label=selection.source.label,
                 nodes=selection.source.nodes,
+                tell=applied.append,
             )
+        # A repeat applies nothing.
+        plan = applied[0] if applied else splitting.plan_split(wish)
         return Response(self.shown(_split(plan, act, is_preview=self.is_preview)))
 
     def _selection(self) -> Selection:
@@ -307,6 +312,7 @@ def _split(plan: Plan, act: Act | None, *, is_preview: bool) -> dict[str, Any]:
     return {
         "preview": is_preview,
         "possible": not plan.lacking,
+        "mark": plan.mark,
         "act": act,
         "changes": [_change(change) for change in plan.changes],
     }

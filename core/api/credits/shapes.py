@@ -264,6 +264,12 @@ class SplitInput(ReasonInput):
     )
     total = CreditsField()
     keep_overrides = serializers.BooleanField(required=False, default=True)
+    mark = serializers.CharField(
+        required=False,
+        max_length=64,
+        help_text="What the preview answered. If others take part by now, or what they get in each "
+        "cycle was changed, nothing is applied: 409 `changed_meanwhile`; preview it again.",
+    )
 
 
 class ActOutput(serializers.Serializer[Any]):
@@ -318,6 +324,7 @@ class SplitOutput(serializers.Serializer[Any]):
 
     preview = serializers.BooleanField()
     possible = serializers.BooleanField(help_text="Whether it can be applied now.")
+    mark = serializers.CharField(help_text="Send it along to apply just this.")
     act = ActOutput(allow_null=True)
     changes = ChangeOutput(many=True)
 

@@ -7,7 +7,7 @@ The wallets of a split stand below its source, at any depth. Credits flow down t
 between, which keep what they have: no rule and no free credits of theirs change.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
@@ -24,6 +24,7 @@ from core.credits.errors import (
     NotInASplit,
     OutsideTheSource,
     PinnedTooMuch,
+    SplitChanged,
     not_enough_in,
 )
 from core.credits.models import SPLIT_LEVELS, Act, AllocationRule, Cycle, Split, Wallet
@@ -47,7 +48,8 @@ class SplitWish:
 
     With a `level`, `wallets` are all of that kind below the source that take part, and who joins
     them is served too. Amounts of their own that wallets have are overrides: they are kept, or
-    give way to the share. `cycle` is the one that the caller looked at; None does not compare.
+    give way to the share. `cycle` is the one that the caller looked at, `seen` the mark of the
+    plan that they saw; None does not compare.
     """
 
     source: Wallet
@@ -56,6 +58,7 @@ class SplitWish:
     level: str = ""
     keeps_overrides: bool = True
     cycle: UUID | None = None
+    seen: str | None = None
 
 
 def plan_split(wish: SplitWish) -> Plan:
@@ -77,8 +80,9 @@ def split_credits(
     reason: str = "",
     label: str = "",
     nodes: Iterable[UUID] = (),
+    tell: Callable[[Plan], object] | None = None,
 ) -> Act:
-    """Divide credits equally in one act.
+    """Divide credits equally in one act. `tell` gets the plan that is applied; a repeat has none.
 
     Raises:
         InsufficientCredits: the source has less free, or a share would be less than what is used
@@ -88,6 +92,7 @@ def split_credits(
         OutsideTheSource: a wallet does not stand below the source.
         PinnedTooMuch: pinned overrides come to more than the total.
         CycleEnded: the cycle that was looked at has ended.
+        SplitChanged: it would not come to what was seen.
     """
     book = wish.source.book
     # All of a level is whoever that is when it happens: a repeat may find others there.
@@ -119,6 +124,8 @@ def split_credits(
         total=wish.total,
     )
     plan = work.split(wish, split.pk)
+    if wish.seen is not None and wish.seen != plan.mark:
+        raise SplitChanged("Who takes part, or what they have, has changed since. Look again.")
     take_along(split, plan.before)
     if wish.level:
         Split.objects.filter(source=wish.source, level=wish.level, ended_by=None).update(
@@ -126,6 +133,8 @@ def split_credits(
         )
     split.save(force_insert=True)
     work.apply(plan, claim.act)
+    if tell is not None:
+        tell(plan)
     record(
         actor=actor,
         verb=verbs.SPLIT,

@@ -59,6 +59,13 @@ def test_a_branch_comes_as_rows(
     assert whole_page["Location"] == f"{home}?open={branch.team.pk}"
 
 
+def seen_in(response: Any) -> str:
+    """Return the mark that a preview brings along."""
+    found = re.search(r'name="seen" value="([0-9a-f]{32})"', text_of(response))
+    assert found is not None
+    return found[1]
+
+
 def test_an_amount_typed_in_a_row_counts_at_once(
     ada_client: AccountClient, acme: Account, branch: ProductBranch, home: str
 ) -> None:
@@ -117,15 +124,38 @@ def test_a_split_is_seen_before_it_is_applied(
 
     preview = ada_client.get(path, form, headers=HTMX)
     before = free_in(acme, branch.place.wallet)
+    unseen = ada_client.post(path, {**form, "apply": "1"})
+    form["seen"] = seen_in(preview)
     applied = ada_client.post(path, {**form, "apply": "1"})
 
     assert "100 over 2: each gets 50" in text_of(preview)
     assert "Mia Member in Content" in text_of(preview)
+    assert 'name="seen"' in text_of(preview)
+    assert unseen.status_code == 409
+    assert "Look at what it would do" in text_of(unseen)
     assert (before, applied.status_code) == (0, 302)
     assert free_in(acme, branch.place.wallet) == whole(50)
     again = ada_client.post(path, {**form, "apply": "1"})
     assert again.status_code == 302
     assert free_in(acme, branch.place.wallet) == whole(50)
+
+
+def test_a_split_of_others_than_were_seen_is_shown_again(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, home: str
+) -> None:
+    path = f"{home}{branch.team.wallet_id}/split/"
+    form = {"level": "membership", "total": "100", "nonce": nonce()}
+    form["seen"] = seen_in(ada_client.get(path, form, headers=HTMX))
+    with in_account(acme):
+        allocate(branch.place.wallet, whole(7))
+
+    late = ada_client.post(path, {**form, "apply": "1"})
+
+    assert late.status_code == 409
+    assert "has changed since." in text_of(late)
+    assert free_in(acme, branch.place.wallet) == whole(7)
+    form["seen"] = seen_in(late)
+    assert ada_client.post(path, {**form, "apply": "1"}).status_code == 302
 
 
 def test_a_split_that_cannot_be_says_who_lacks(
@@ -135,7 +165,8 @@ def test_a_split_that_cannot_be_says_who_lacks(
     form = {"level": "membership", "total": "401", "nonce": nonce()}
 
     preview = ada_client.get(path, form, headers=HTMX)
-    refused = ada_client.post(path, {**form, "apply": "1"})
+    seen = seen_in(preview)
+    refused = ada_client.post(path, {**form, "apply": "1", "seen": seen})
 
     assert "One node lacks credits for it." in text_of(preview)
     assert "lacks 1" in text_of(preview)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _, gettext_lazy
 
+from core.credits.errors import SplitChanged
 from core.credits.models import Wallet, WalletKind
 from core.credits.planning import Change, Plan
 from core.credits.selectors import open_cycle_of
@@ -98,7 +99,7 @@ def split_page(site: ProductSite, request: HttpRequest, source_id: UUID) -> Http
         bound = request.GET
     form = SplitForm(bound, source=source, count=len(picked))
     plan = rows = None
-    fault = ""
+    fault, status = "", 200
     if form.is_valid():
         values = form.cleaned_data
         try:
@@ -107,31 +108,26 @@ def split_page(site: ProductSite, request: HttpRequest, source_id: UUID) -> Http
                 values["total"],
                 keeps_overrides=not values["replaces"],
                 cycle=values["cycle"],
+                # The preview brings it along, so it is not a field of the form.
+                seen=given.get("seen", ""),
             )
             if request.method == "POST" and "apply" in request.POST:
-                splitting.split_credits(
-                    wish=wish,
-                    actor=actor_of(request),
-                    idempotency_key=f"page:{values['nonce']}",
-                    reason=values["reason"],
-                    label=selection.source.label,
-                    nodes=selection.source.nodes,
-                )
-                messages.success(
-                    request, _("Split. Undo it among the last acts if it was not meant.")
-                )
-                return HttpResponseRedirect(home_of(site))
+                fault = _apply(request, selection, wish, values)
+                if not fault:
+                    return HttpResponseRedirect(home_of(site))
+                status = SplitChanged.status
             plan = splitting.plan_split(wish)
             rows = named(site, plan)
         except Problem as problem:
             fault = sentence_of(site.product, problem)
+            status = 422 if request.method == "POST" else 200
     return render_page(
         request,
         "product/split_credits.html",
         title=_("Split equally"),
         crumbs=[(_("Credits"), home_of(site))],
         fragment="preview",
-        status=422 if fault and request.method == "POST" else 200,
+        status=status,
         form=form,
         fault=fault,
         plan=plan,
@@ -246,6 +242,25 @@ def named(site: ProductSite, plan: Plan, *, about: UUID | None = None) -> list[R
         site.product, Wallet.objects.filter(pk__in=[change.wallet for change in shown])
     )
     return [Row(change, labels[change.wallet]) for change in shown]
+
+
+def _apply(
+    request: HttpRequest, selection: Selection, wish: splitting.SplitWish, values: dict[str, Any]
+) -> str:
+    """Split; return why not, in a sentence, if it is not what the page has shown."""
+    try:
+        splitting.split_credits(
+            wish=wish,
+            actor=actor_of(request),
+            idempotency_key=f"page:{values['nonce']}",
+            reason=values["reason"],
+            label=selection.source.label,
+            nodes=selection.source.nodes,
+        )
+    except SplitChanged as problem:
+        return problem.detail if wish.seen else _("Look at what it would do, then apply it.")
+    messages.success(request, _("Split. Undo it among the last acts if it was not meant."))
+    return ""
 
 
 def _selection(

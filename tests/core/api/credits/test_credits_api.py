@@ -208,6 +208,22 @@ def test_a_split_is_looked_at_and_then_applied(
     assert applied["act"]["verb"] == "credits.split"
 
 
+def test_a_split_of_others_than_were_seen_is_refused(
+    rest: Rest, post: Callable[..., Any], marketing: Any, content: Any
+) -> None:
+    post("allocations", {"wallet": str(marketing.wallet_id), "amount": "100"})
+    body = {"source": str(marketing.wallet_id), "level": "team", "total": "60"}
+    mark = post("splits?preview=1", body).json()["mark"]
+    post("allocations", {"wallet": str(content.wallet_id), "amount": "5"})
+
+    assert refused(post("splits", {**body, "mark": mark})) == (409, "changed_meanwhile")
+
+    assert wallet(rest, content)["free"] == "5"
+    looked = post("splits?preview=1", body).json()
+    applied = post("splits", {**body, "mark": looked["mark"]}).json()
+    assert (applied["mark"], applied["changes"]) == (looked["mark"], looked["changes"])
+
+
 def test_chosen_wallets_share(rest: Rest, post: Callable[..., Any], marketing: Any) -> None:
     body = {"wallets": [str(marketing.wallet_id)], "total": "10"}
 
