@@ -1,5 +1,6 @@
 """Credits and costs. Credits are integers of one millionth; floats never touch money."""
 
+import re
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import NewType
 
@@ -10,6 +11,9 @@ MICROCREDITS_PER_CREDIT = 1_000_000
 # The ledger's columns are bigint; a thousandth of their range leaves room for sums.
 MAX_MICROCREDITS = 9_000_000_000_000_000
 _MAX_CREDITS = MAX_MICROCREDITS // MICROCREDITS_PER_CREDIT
+
+# Commas between thousands, and nowhere else.
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 
 
 def credits_for(cost_usd: Decimal, factor: Decimal) -> Microcredits:
@@ -30,8 +34,12 @@ def parse_credits(text: str) -> Microcredits:
     Raises:
         ValueError: not a number, not finite, finer than a micro-credit, or out of range.
     """
+    plain = text.strip().replace("\u202f", "").replace(" ", "")
+    if "," in plain and not _GROUPED.fullmatch(plain):
+        # "1,5" is one and a half to some and would be fifteen to us.
+        raise ValueError("Enter a number of credits, such as 250 or 12.5.")
     try:
-        amount = Decimal(text.strip().replace(",", "").replace("\u202f", "").replace(" ", ""))
+        amount = Decimal(plain.replace(",", ""))
     except InvalidOperation:
         raise ValueError("Enter a number of credits, such as 250 or 12.5.") from None
     # By digits first: the arithmetic itself overflows for 1e999999.

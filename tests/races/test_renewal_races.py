@@ -195,6 +195,55 @@ def test_a_settlement_that_waited_for_a_renewal_is_charged_to_the_old_cycle(
     assert figures(branch.membership) == (40 + 15 + 100, 0, 0)
 
 
+# The close holds its balances for as long as it takes, which is long here.
+SLOW_CLOSE = (
+    "    cover := GREATEST(line.used - line.credited, 0);\n",
+    f"    {PAUSE}\n    cover := GREATEST(line.used - line.credited, 0);\n",
+)
+LOOKS_AGAIN = "        EXIT WHEN EXISTS (SELECT FROM {schema}.credits_cycle own\n"
+
+
+def settled_while_it_closes(account: Account, found: Branch, *guard: tuple[str, str]) -> None:
+    """A call that was given back is settled after all, while the close of its cycle runs."""
+    late, last = hold(found.membership, 60), hold(found.team, 10)
+    charging.release(late)
+    renew(found.book)
+    charging.release(last)
+    assert Cycle.objects.get(book=found.book, number=1).state == "closing"
+    replace_in("70_renew.sql", SLOW_CLOSE, *guard)
+
+    answers = together(
+        account,
+        lambda: renewing.close_cycles(book=found.book, actor=TESTS),
+        later(lambda: settle(late, 45)),
+    )
+
+    assert answers[0] == 1
+    assert answers[1].outcome == "late"
+
+
+def test_a_settlement_that_waited_for_the_close_is_charged_to_the_open_cycle(
+    raced: Account, branch: Branch
+) -> None:
+    settled_while_it_closes(raced, branch)
+
+    assert UsageEvent.objects.get().cycle_id == open_cycle(branch.book).pk
+    assert figures(branch.membership) == (200, 45, 0)
+
+
+def test_without_looking_again_it_would_be_charged_to_a_closed_cycle(
+    transactional_accounts: None, in_acme: Account
+) -> None:
+    found = _branch()
+
+    settled_while_it_closes(
+        in_acme, found, (LOOKS_AGAIN, LOOKS_AGAIN.replace("EXISTS", "true OR EXISTS"))
+    )
+
+    # Behind the back of its statement: what was closed has changed.
+    assert Cycle.objects.get(pk=UsageEvent.objects.get().cycle_id).state == "closed"
+
+
 def test_settlements_that_end_together_share_the_room_of_a_cap(
     transactional_accounts: None, in_acme: Account
 ) -> None:

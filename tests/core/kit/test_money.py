@@ -72,6 +72,7 @@ def test_what_a_cost_comes_to(cost: str, factor: str, expected: int) -> None:
         ("12.5", 12_500_000),
         (" 1,000 ", 1_000_000_000),
         ("1 000.000001", 1_000_000_001),
+        ("1,234,567.5", 1_234_567_500_000),
         ("-3", -3_000_000),
         ("0.000001", 1),
         ("1e3", 1_000_000_000),
@@ -83,7 +84,23 @@ def test_how_people_write_credits(text: str, expected: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "abc", "NaN", "-Infinity", "1.0000001", "9000000001", "1e999999", "0x10", "--1"],
+    [
+        "",
+        "abc",
+        "NaN",
+        "-Infinity",
+        "1.0000001",
+        "9000000001",
+        "1e999999",
+        "0x10",
+        "--1",
+        "1,5",
+        "12,50",
+        "1,0000",
+        ",5",
+        "1,000,5",
+        "1.000,5",
+    ],
 )
 def test_what_is_no_number_of_credits(text: str) -> None:
     with pytest.raises(ValueError, match=r"[Cc]redits"):
