@@ -94,7 +94,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
             kinds=list(
                 dict.fromkeys((each.key.partition(":")[0], each.kind) for each in everything)
             ),
-            export_href=f"{reverse(f'{home}-export')}?{asked.query}",
+            export_href=f"{reverse(f'{home}-export')}?{_export_query(asked, wanted)}",
             reasons=decided
             and reasons_of(
                 site, decided.decision, kind=decided.kind, title=decided.title, key=decided.key
@@ -235,6 +235,17 @@ def _filter(request: HttpRequest) -> Filter:
     given = request.GET
     wanted = Filter(given.get("name", "").strip()[:100], given.get("kind", ""))
     return replace(wanted, verdict=given.get("verdict", ""))
+
+
+def _export_query(asked: _Asked, wanted: Filter) -> str:
+    """Return what a file is asked by: what is filtered, of every place."""
+    named = {
+        "member": asked.member and str(asked.member.pk),
+        "name": wanted.name,
+        "kind": wanted.kind,
+        "verdict": wanted.verdict,
+    }
+    return urlencode({key: value for key, value in named.items() if value})
 
 
 def _kinds(answers: list[Answer]) -> list[tuple[str, str]]:

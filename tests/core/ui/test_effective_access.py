@@ -85,11 +85,12 @@ def test_everything_is_filtered_by_name_kind_and_verdict(page: Page, llm: Llm) -
 
 
 def test_everything_is_exported_for_each_place(page: Page, llm: Llm) -> None:
-    answer = page.client.get(f"{page.home}export.csv", {"member": str(page.member.pk)})
+    answer = page.client.get(page.ask(kind="llm").context["export_href"])
 
     rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
     about_llm = [row for row in rows if row["key"] == f"llm:{llm.pk}"]
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert {row["kind"] for row in rows} == {"LLM"}
     assert {row["may use"] for row in about_llm} == {"yes"}
     # No spreadsheet takes a name for a formula.
     assert {row["name"] for row in about_llm} == {"'=GPT-5"}
