@@ -1,7 +1,7 @@
 """How a call ends in the ledger: charged, released, or recorded as free."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import structlog
@@ -137,6 +137,14 @@ def settlement(progress: Progress, problem: Problem | None) -> SettleRequest:
         # A client that hangs up before the first token has still had its input read.
         usage = progress.meter.usage()
         cost = pricing.cost_of(usage, ticket.charged_price)
+        if usage.is_estimated and progress.meter.reported is not None:
+            log.warning(
+                "usage_not_believed",
+                request_id=str(ticket.request_id),
+                deployment=ticket.runs.deployment.label,
+                reported=asdict(progress.meter.reported),
+                charged=asdict(usage),
+            )
     return SettleRequest(
         request_id=ticket.request_id,
         cost_usd=cost,

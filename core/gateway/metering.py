@@ -4,6 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from core.gateway.believing import (
+    LEAST_SHARE,
+    OUTPUT_MARGIN_PERCENT,
+    Bounds,
+    believable_input,
+    believable_output,
+)
 from core.gateway.pricing import Usage
 
 # Only for heartbeats, where a rough figure each half minute must cost nothing.
@@ -13,8 +20,12 @@ CHARACTERS_PER_TOKEN = 4
 class Meter:
     """Counts one call. The text received is kept until the end, in case nobody reports usage."""
 
-    def __init__(self, *, input_tokens: int, count_text: Callable[[str], int]) -> None:
+    def __init__(
+        self, *, input_tokens: int, count_text: Callable[[str], int], bounds: Bounds | None = None
+    ) -> None:
         self._input_tokens = input_tokens
+        self._bounds = bounds or Bounds(input_tokens, 0)
+        self._is_own = False
         self._count_text = count_text
         self._received: list[str] = []
         self._characters = 0
@@ -32,10 +43,18 @@ class Meter:
         """Whether the provider has sent anything that it will bill."""
         return bool(self._received or self._images or self._reported or self._has_answer)
 
-    def report(self, usage: Usage | None) -> None:
-        """Take the provider's own figures for all that has come so far."""
+    @property
+    def reported(self) -> Usage | None:
+        """The provider's own figures, whether or not they can be true."""
+        return self._reported
+
+    def report(self, usage: Usage | None, *, is_own: bool = False) -> None:
+        """Take the provider's own figures for all that has come so far.
+
+        `is_own`: whoever is charged runs the server that says so.
+        """
         if usage is not None:
-            self._reported, self._reported_at = usage, self._characters
+            self._reported, self._reported_at, self._is_own = usage, self._characters, is_own
 
     def note_answer(self) -> None:
         """Take note of an answer that has no text of its own."""
@@ -78,15 +97,26 @@ class Meter:
                 is_estimated=True,
             )
         usage = replace(self._reported, images=self._images)
-        if usage.input_tokens == 0 and self._input_tokens > 0:
-            usage = replace(usage, input_tokens=self._input_tokens, is_estimated=True)
-        if usage.output_tokens == 0 and self._received:
-            usage = replace(usage, output_tokens=self._counted(), is_estimated=True)
-        elif self._characters > self._reported_at:
+        usage = believable_input(usage, self._input_tokens, self._bounds, is_own=self._is_own)
+        most = self._bounds.output_tokens
+        if usage.output_tokens * 100 > most * OUTPUT_MARGIN_PERCENT:
+            # What has come has been written, whatever the provider was told.
+            most = max(most, min(usage.output_tokens, self._counted()))
+            usage = believable_output(
+                usage, most, is_estimated=usage.is_estimated or most < usage.output_tokens
+            )
+        if self._is_too_little(usage.output_tokens):
+            return believable_output(usage, self._counted())
+        if self._characters > self._reported_at:
             # Figures from the beginning of a stream that broke, or that its client left.
-            counted = max(self._counted(), usage.output_tokens)
-            usage = replace(usage, output_tokens=counted, is_estimated=True)
+            return believable_output(usage, max(self._counted(), usage.output_tokens))
         return usage
+
+    def _is_too_little(self, tokens: int) -> bool:
+        """Whether less was reported than what has come: nothing, or below half of our count."""
+        if not self._is_own or tokens >= self.rough_output_tokens():
+            return tokens == 0 and bool(self._received)
+        return tokens * LEAST_SHARE < self._counted()
 
     def _take(self, text: Any) -> None:
         if isinstance(text, str) and text:

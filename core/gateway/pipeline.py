@@ -15,6 +15,7 @@ import structlog
 
 from core.gateway import metrics, pricing, replies
 from core.gateway.admission import Admission, blocked
+from core.gateway.believing import bounds_of
 from core.gateway.dispatching import Dispatcher
 from core.gateway.ending import Ender, Progress, StopReason
 from core.gateway.errors import CallStopped, DeadlineExceeded, problem_of
@@ -162,7 +163,9 @@ class Call:
             self._progress.words = Words()
         metrics.step_seconds("admit").observe(time.monotonic() - ticket.started)
         self._progress.meter = Meter(
-            input_tokens=ticket.input_tokens, count_text=self._services.upstream.count_text
+            input_tokens=ticket.input_tokens,
+            count_text=self._services.upstream.count_text,
+            bounds=bounds_of(ticket),
         )
 
     async def _answer(self) -> None:
@@ -200,7 +203,7 @@ class Call:
             meter.receive_text(content["text"])
         else:
             meter.note_answer()
-        meter.report(reply.usage)
+        meter.report(reply.usage, is_own=self.ticket.runs.deployment.is_own)
         if kind in {"chat", "transcription"}:
             await self._check(content)
         if kind == "chat":
@@ -238,7 +241,7 @@ class Call:
                 if piece.choices:
                     progress.note_first_token()
                     progress.meter.receive(piece.choices, key="delta")
-                progress.meter.report(piece.usage)
+                progress.meter.report(piece.usage, is_own=ticket.runs.deployment.is_own)
                 await self._put_out(await guard.pass_on(piece.choices))
             await self._put_out(await guard.end())
         except Blocked:

@@ -136,6 +136,11 @@ class Deployment:
     egress: EgressRule | None = None
 
     @property
+    def is_own(self) -> bool:
+        """Whether an account has typed in the address: it runs what answers there."""
+        return self.egress is not None and self.api_base is not None
+
+    @property
     def label(self) -> str:
         """How usage events name it; without any secret."""
         return self.title or f"{self.provider}/{self.upstream_model}"

@@ -192,6 +192,63 @@ async def test_figures_beside_the_last_words_count_as_they_are(
     assert (event.input_tokens, event.output_tokens, event.is_estimated) == (5, 2, False)
 
 
+LONG = "The quick brown fox jumps over the lazy dog. " * 40
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize(
+    ("is_own", "reported", "read", "written"),
+    [
+        # Nobody can have used so much: wallets are not overrun.
+        (True, (50_000_000, 50_000_000), (300, 600), (100, 1_000)),
+        (False, (50_000_000, 50_000_000), (300, 600), (100, 1_000)),
+        # A server of the account's own does not get below the platform's least price.
+        (True, (1, 1), (300, 600), (300, 600)),
+        # What another tokenizer may make of it, and a vendor may have thought unseen.
+        (False, (1_200, 90), (1_200, 1_200), (90, 90)),
+        (True, (300, 300), (300, 300), (300, 300)),
+    ],
+)
+async def test_figures_that_cannot_be_true_are_not_charged(
+    client: GatewayClient,
+    provider: Provider,
+    directory: FakeDirectory,
+    ledger: FakeLedger,
+    is_stream: bool,
+    is_own: bool,
+    reported: tuple[int, int],
+    read: tuple[int, int],
+    written: tuple[int, int],
+) -> None:
+    if is_own:
+        run_by_the_account(directory, "own")
+    details = {"prompt_tokens_details": {"audio_tokens": 50_000_000, "cached_tokens": 0}}
+    provider.body = an_answer({"content": LONG}, usage={**usage(*reported), **details})
+    if is_stream:
+        provider.chunks = [
+            a_chunk(LONG),
+            {"model": "own", "choices": [], "usage": usage(*reported)},
+        ]
+
+    await client.chat(LONG, model="own", stream=is_stream, max_tokens=1_000)
+
+    [event] = ledger.charges
+    assert read[0] <= event.input_tokens <= read[1]
+    assert written[0] <= event.output_tokens <= written[1]
+    assert event.is_estimated is ((event.input_tokens, event.output_tokens) != reported)
+    # 2 and 8 US dollars a million, whatever kind the provider says they are.
+    assert event.cost_usd * 1_000_000 == event.input_tokens * 2 + event.output_tokens * 8
+
+
+def run_by_the_account(directory: FakeDirectory, name: str) -> None:
+    """Let the account have typed in the address of an LLM."""
+    llm = directory.llms["console"][name]
+    egress = EgressRule(networks=("127.0.0.0/8",), allows_http=True)
+    deployment = replace(llm.deployment, egress=egress)
+    directory.llms["console"][name] = replace(llm, deployment=deployment)
+    directory.version += 1
+
+
 async def test_speech_is_sound_whatever_the_provider_calls_it(
     client: GatewayClient, provider: Provider, directory: FakeDirectory
 ) -> None:
