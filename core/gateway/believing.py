@@ -14,6 +14,8 @@ from core.gateway.ticket import Ticket
 MOST_INPUT_TIMES = 4
 # What vendors put around a chat: their template, how to call tools.
 MOST_INPUT_MORE = 4_096
+# A sound of a second may be taken for ten.
+MOST_SOUND_MORE = 100
 # Some end an answer a little after the limit that they were told.
 OUTPUT_MARGIN_PERCENT = 110
 # Their count may be half of ours.
@@ -26,19 +28,32 @@ class Bounds:
 
     input_tokens: int
     output_tokens: int
+    # What whoever runs a server of their own has to report.
+    least_input_tokens: int = 1
     has_sound: bool = False
 
 
 def bounds_of(ticket: Ticket) -> Bounds:
     """Return what a call can use at most, by our count of its input and by its limit."""
     body, read = ticket.body, ticket.input_tokens
+    output_tokens = ticket.output_limit * body.choices
+    if body.kind == "transcription":
+        # A second has ten tokens; how long a squeezed sound is at least, nobody can tell.
+        is_known = body.estimated_input == body.counted_input
+        return Bounds(
+            input_tokens=read + len(body.upstream.get("prompt", "")) + MOST_SOUND_MORE,
+            output_tokens=output_tokens,
+            least_input_tokens=-(-read // LEAST_SHARE) if is_known else 1,
+            has_sound=True,
+        )
     if body.kind == "rerank":
         # Many count the question with each document; a character has at most a token, or nearly.
         read += len(body.upstream["query"]) * len(body.upstream["documents"])
     return Bounds(
         input_tokens=read * MOST_INPUT_TIMES + MOST_INPUT_MORE,
-        output_tokens=ticket.output_limit * body.choices,
-        has_sound=body.kind in {"transcription", "speech"},
+        output_tokens=output_tokens,
+        least_input_tokens=-(-ticket.input_tokens // LEAST_SHARE),
+        has_sound=body.kind == "speech",
     )
 
 
@@ -47,7 +62,7 @@ def believable_input(usage: Usage, counted: int, bounds: Bounds, *, is_own: bool
     if not bounds.has_sound:
         # Nobody has sent any, and it may be priced at nothing.
         usage = replace(usage, audio_input_tokens=0, audio_output_tokens=0)
-    least = -(-counted // LEAST_SHARE) if is_own else 1
+    least = bounds.least_input_tokens if is_own else 1
     if counted and not least <= usage.input_tokens <= bounds.input_tokens:
         usage = replace(usage, input_tokens=counted, is_estimated=True)
     return _with_parts_within(usage)

@@ -54,6 +54,8 @@ class Body:
     dialect: DialectOf = OpenAiChat
     # Where what is sent is no text: seconds of sound, or characters to be spoken.
     counted_input: int | None = None
+    # And what is charged where nobody reports it, if that count is the most it can be.
+    estimated_input: int | None = None
     # How the client wants a transcription: as JSON, or as the bare text.
     wants_text: bool = False
     _texts: Texts | None = field(default=None, repr=False)

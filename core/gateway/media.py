@@ -16,6 +16,8 @@ MOST_DOCUMENTS = 1_000
 TOKENS_PER_SECOND = 10
 # Speech is never squeezed further, so that a file's size says how long it can be at most.
 FEWEST_BYTES_PER_SECOND = 1_000
+# What recorders and phones make of it, 64 kbit/s: where nobody says how long it was.
+USUAL_BYTES_PER_SECOND = 8_000
 # Eight channels of studio quality.
 MOST_BYTES_PER_SECOND = 8 * 192_000 * 4
 # PCM in whole numbers, in floats, and either with more to its header.
@@ -107,6 +109,7 @@ async def read_transcription(form: FormData, raw: bytes) -> Body:
         },
         max_output_tokens=seconds * TOKENS_PER_SECOND,
         counted_input=seconds * TOKENS_PER_SECOND,
+        estimated_input=usual_seconds_of(content) * TOKENS_PER_SECOND,
         wants_text=wants == "text",
         dropped=bodies.dropped(body, {**_TRANSCRIPTION, "model": fields.text}),
         fingerprint=bodies.fingerprint("transcription", raw),
@@ -116,6 +119,11 @@ async def read_transcription(form: FormData, raw: bytes) -> Body:
 def seconds_of(sound: bytes) -> int:
     """Return how long a sound is: exactly for WAV, else at most, by its size."""
     return -(-len(sound) // (_wave_rate(sound) or FEWEST_BYTES_PER_SECOND))
+
+
+def usual_seconds_of(sound: bytes) -> int:
+    """Return how long a sound is: exactly for WAV, else as if it were squeezed as is usual."""
+    return -(-len(sound) // (_wave_rate(sound) or USUAL_BYTES_PER_SECOND))
 
 
 def _wave_rate(sound: bytes) -> int:

@@ -163,7 +163,7 @@ class Call:
             self._progress.words = Words()
         metrics.step_seconds("admit").observe(time.monotonic() - ticket.started)
         self._progress.meter = Meter(
-            input_tokens=ticket.input_tokens,
+            input_tokens=ticket.body.estimated_input or ticket.input_tokens,
             count_text=self._services.upstream.count_text,
             bounds=bounds_of(ticket),
         )

@@ -51,6 +51,9 @@ def reply_of(kind: LlmKind, response: Mapping[str, Any]) -> Reply:
         raise ValueError("The provider has answered without an answer.")
     read_usage = _USAGES.get(kind, usage_of)
     usage = read_usage(response.get("usage"))
+    if usage is None and kind == "transcription":
+        # Many report nothing, and say how long it was beside the text.
+        usage = _usage_of_sound({"seconds": response.get("duration")})
     return Reply(content, usage, _model_of(response.get("model")))
 
 

@@ -240,6 +240,50 @@ async def test_figures_that_cannot_be_true_are_not_charged(
     assert event.cost_usd * 1_000_000 == event.input_tokens * 2 + event.output_tokens * 8
 
 
+@pytest.mark.parametrize("is_own", [False, True])
+@pytest.mark.parametrize(
+    ("says", "tokens"),
+    [
+        # A megabyte at 128 kbit/s is a minute and two seconds.
+        ({"duration": 62.5}, 625),
+        ({"usage": {"type": "duration", "seconds": 63}}, 630),
+        # At 64 kbit/s it would be two.
+        ({}, 1_250),
+        ({"duration": "NaN"}, 1_250),
+        ({"duration": 600_000}, 1_250),
+    ],
+)
+async def test_squeezed_sound_is_as_long_as_somebody_says_or_as_is_usual(
+    client: GatewayClient,
+    provider: Provider,
+    directory: FakeDirectory,
+    ledger: FakeLedger,
+    is_own: bool,
+    says: dict[str, Any],
+    tokens: int,
+) -> None:
+    directory.add_llm("hear", kind="transcription", api_base=provider.url)
+    if is_own:
+        run_by_the_account(directory, "hear")
+    provider.body = {"text": "Hello", **says}
+    form = (
+        b'--x\r\ncontent-disposition: form-data; name="model"\r\n\r\nhear\r\n'
+        b'--x\r\ncontent-disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'
+        + b"\xff\xfb\x90\x00" * 250_000
+        + b"\r\n--x--\r\n"
+    )
+
+    answer = await client.open(
+        "/v1/audio/transcriptions",
+        raw=form,
+        headers={"content-type": "multipart/form-data; boundary=x"},
+    ).done()
+
+    assert answer.status == 200
+    [event] = ledger.charges
+    assert event.input_tokens == tokens
+
+
 def run_by_the_account(directory: FakeDirectory, name: str) -> None:
     """Let the account have typed in the address of an LLM."""
     llm = directory.llms["console"][name]
