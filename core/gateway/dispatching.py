@@ -10,7 +10,7 @@ import math
 import random
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -153,15 +153,27 @@ class Dispatcher:
                 except (*_PASSING, AddressRefused) as problem:
                     last = _as_callers_see_it(problem)
                 else:
-                    self._health.answered((account.id, llm.deployment))
                     for piece in held:
                         yield piece
-                    async for piece in pieces:
-                        yield piece
+                    async with aclosing(self._rest(account, llm, pieces)) as rest:
+                        async for piece in rest:
+                            yield piece
                     return
             self._note(account, llm, last)
             on_failure(llm, last)
         raise last
+
+    async def _rest(
+        self, account: AccountRef, llm: Llm, pieces: AsyncIterator[Piece]
+    ) -> AsyncGenerator[Piece, None]:
+        """Pass on the rest of an answer; who breaks in the middle of it has not answered."""
+        try:
+            async for piece in pieces:
+                yield piece
+        except _PASSING as problem:
+            self._note(account, llm, problem)
+            raise
+        self._health.answered((account.id, llm.deployment))
 
     async def _tries(self, account: AccountRef, llms: Sequence[Llm]) -> AsyncIterator[Llm]:
         """Yield each place in turn, round by round; `llms` are the one asked for and its stand-ins.

@@ -132,6 +132,20 @@ async def test_stream_that_breaks_after_its_first_word_is_not_started_again(
 
 
 @both_lanes
+async def test_place_that_breaks_in_the_middle_is_asked_last_from_then_on(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
+) -> None:
+    spread(directory, upstream, "reset-middle", "ok")
+    broken = await client.stream("Hello", model="spread").done()
+    assert broken.events[-1]["error"]["code"] == "upstream_failed"
+
+    answer = await client.stream("Hello", model="spread").done()
+
+    assert answer.text == "".join(upstream.words)
+    assert [seen.body["model"] for seen in upstream.seen] == ["reset-middle", "ok"]
+
+
+@both_lanes
 async def test_retries_go_round_again_without_a_long_wait(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
 ) -> None:
