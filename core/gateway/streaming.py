@@ -57,6 +57,8 @@ class _GuardedChoice:
         self._tally = tally
         self._windows = {name: TextWindow(tally, pool.find) for name in _TEXTS}
         self._tools: dict[int, dict[str, Any]] = {}
+        # Their arguments in pieces: adding each to a text would copy all that came before.
+        self._arguments: dict[int, list[str]] = {}
 
     async def pass_on(self, choice: dict[str, Any]) -> list[dict[str, Any]]:
         delta = choice["delta"]
@@ -89,16 +91,20 @@ class _GuardedChoice:
 
     def _hold(self, call: dict[str, Any]) -> None:
         """Keep a tool call until it is whole: nobody can use half of one, nor mask it."""
-        held = self._tools.setdefault(call["index"], {**call, "function": {"arguments": ""}})
+        held = self._tools.setdefault(call["index"], {**call, "function": {}})
         held |= {key: call[key] for key in ("id", "type") if key in call}
         function = held["function"]
-        function["arguments"] += call["function"].get("arguments", "")
+        bits = self._arguments.setdefault(call["index"], [])
+        bits.append(call["function"].get("arguments", ""))
         if "name" in call["function"]:
             function["name"] = call["function"]["name"]
 
     async def _checked_tools(self) -> list[dict[str, Any]]:
         calls = [self._tools[index] for index in sorted(self._tools)]
+        for call in calls:
+            call["function"]["arguments"] = "".join(self._arguments[call["index"]])
         self._tools.clear()
+        self._arguments.clear()
         texts = Texts()
         for call in calls:
             texts.add_json(call["function"], "arguments")

@@ -18,6 +18,8 @@ class ResponseEvents:
         self._output: list[dict[str, Any]] = []
         self._open: dict[str, Any] | None = None
         self._open_call: int | None = None
+        # What has come of it; adding each piece to a text would copy all that came before.
+        self._bits: list[str] = []
         self._reason = ""
         self._usage: dict[str, Any] | None = None
 
@@ -77,7 +79,7 @@ class ResponseEvents:
                 "response.content_part.added", **self._at(), content_index=0, part=_text("")
             )
         assert self._open is not None
-        self._open["content"][0]["text"] += said
+        self._bits.append(said)
         return out + self._event(
             "response.output_text.delta", **self._at(), content_index=0, delta=said, logprobs=[]
         )
@@ -93,20 +95,31 @@ class ResponseEvents:
         bit = function.get("arguments") or ""
         if not bit:
             return out
-        self._open["arguments"] += bit
+        self._bits.append(bit)
         return out + self._event("response.function_call_arguments.delta", **self._at(), delta=bit)
 
     def _open_item(self, item: dict[str, Any]) -> bytes:
-        self._open = {**item, "status": "in_progress"}
+        self._open, self._bits = {**item, "status": "in_progress"}, []
         self._output.append(self._open)
         shown = {**self._open, "content": []} if item["type"] == "message" else self._open
         index = len(self._output) - 1
         return self._event("response.output_item.added", output_index=index, item=shown)
 
+    def _fill(self) -> None:
+        """Put what has come into the item that is being written."""
+        if self._open is None:
+            return
+        came = "".join(self._bits)
+        if self._open["type"] == "message":
+            self._open["content"][0]["text"] = came
+        else:
+            self._open["arguments"] = came
+
     def _close(self) -> bytes:
         item = self._open
         if item is None:
             return b""
+        self._fill()
         out = b""
         if item["type"] == "message":
             text = item["content"][0]["text"]
@@ -158,6 +171,7 @@ class ResponseEvents:
 
     def _response(self, status: str) -> dict[str, Any]:
         reason = _INCOMPLETE.get(self._reason) if status == "incomplete" else None
+        self._fill()
         return {
             "id": f"resp_{self._call.id}",
             "object": "response",
