@@ -122,7 +122,7 @@ class SettleRequest:
     """What a call really cost. Credits follow by the factor of its reservation, rounded up once.
 
     To record a call that failed before it cost anything, settle it at 0; `release` leaves no
-    event.
+    event. `llm` and `price_version` say what has answered where that is not what was asked for.
     """
 
     request_id: UUID
@@ -133,6 +133,8 @@ class SettleRequest:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     is_estimated: bool = False
+    llm: str = ""
+    price_version: str = ""
     upstream_model: str = ""
     deployment: str = ""
     guardrails: list[Any] = field(default_factory=list)
@@ -144,6 +146,7 @@ class SettleRequest:
 
     def __post_init__(self) -> None:
         assert self.cost_usd >= 0
+        assert len(self.price_version) <= 64
 
 
 @dataclass(frozen=True, slots=True)

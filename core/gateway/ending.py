@@ -130,10 +130,11 @@ class Ender:
 
 def settlement(progress: Progress, problem: Problem | None) -> SettleRequest:
     """Return what the ledger is to know of a call's end."""
-    ticket = progress.ticket
+    ticket, answered_by = progress.ticket, progress.ticket.llm
     if _is_free(progress, problem):
         usage, cost = Usage(), pricing.NOTHING
     else:
+        answered_by = ticket.runs
         # A client that hangs up before the first token has still had its input read.
         usage = progress.meter.usage()
         cost = pricing.cost_of(usage, ticket.charged_price)
@@ -154,6 +155,8 @@ def settlement(progress: Progress, problem: Problem | None) -> SettleRequest:
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         is_estimated=usage.is_estimated,
+        llm=answered_by.name if answered_by.name != ticket.llm.name else "",
+        price_version=(answered_by.price or ticket.price).version[:64],
         upstream_model=progress.upstream_model or ticket.runs.deployment.upstream_model,
         deployment=ticket.runs.deployment.label,
         guardrails=[verdict.as_record() for verdict in progress.verdicts],

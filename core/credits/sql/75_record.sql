@@ -31,18 +31,19 @@ BEGIN
         is_late, is_unsettled, latency_ms, first_token_ms, fingerprint, created_at)
     SELECT h.request_id, h.book_id, h.cycle_id, h.wallet_id, x.product, x.user_id, x.member_id,
         x.membership_id, x.team_id, x.organization_id, x.key_id, x.client_id, x.agent_id,
-        x.connection_id, left(COALESCE(x.tool, ''), 200), left(x.llm, 200), x.kind,
+        x.connection_id, left(COALESCE(x.tool, ''), 200),
+        left(COALESCE(NULLIF(s.llm, ''), x.llm), 200), x.kind,
         left(COALESCE(s.upstream_model, ''), 200), left(COALESCE(s.deployment, ''), 200),
         COALESCE(s.guardrails, '[]'), COALESCE(s.input_tokens, 0),
         COALESCE(s.output_tokens, 0), COALESCE(s.cached_tokens, 0),
         COALESCE(s.reasoning_tokens, 0), s.cost_usd, s.reported_cost_usd, h.factor,
-        h.factor_version, h.price_version, h.amount, h.charge, h.charges, h.caps, s.outcome,
-        s.status_code, left(COALESCE(s.error_code, ''), 64), COALESCE(s.is_estimated, false),
+        h.factor_version, COALESCE(NULLIF(s.price_version, ''), h.price_version), h.amount,
+        h.charge, h.charges, h.caps, s.outcome, s.status_code, left(COALESCE(s.error_code, ''), 64), COALESCE(s.is_estimated, false),
         false, false, s.latency_ms, s.first_token_ms, h.fingerprint, moment
     FROM unnest(results, charged, charges, held) AS h (result, charge, charges)
     CROSS JOIN LATERAL jsonb_to_record(h.result) AS s (
-        upstream_model text, deployment text, guardrails jsonb, input_tokens bigint,
-        output_tokens bigint, cached_tokens bigint, reasoning_tokens bigint, cost_usd numeric,
+        llm text, price_version text, upstream_model text, deployment text, guardrails jsonb,
+        input_tokens bigint, output_tokens bigint, cached_tokens bigint, reasoning_tokens bigint, cost_usd numeric,
         reported_cost_usd numeric, outcome text, status_code smallint, error_code text,
         is_estimated boolean, latency_ms int, first_token_ms int)
     CROSS JOIN LATERAL jsonb_to_record(h.context) AS x (

@@ -68,6 +68,17 @@ def test_no_cost_is_no_charge(member: Branch) -> None:
     assert figures(member.membership) == (100, 0, 0)
 
 
+def test_the_event_names_what_has_answered_and_its_price(member: Branch) -> None:
+    asked, stood_in = hold(member.membership, 30), hold(member.membership, 30)
+
+    settle(asked, 5)
+    settle(stood_in, 5, llm="dear", price_version="own-3")
+
+    first, second = (UsageEvent.objects.get(pk=call) for call in (asked, stood_in))
+    assert (first.llm, first.price_version) == (call_context().llm, "1")
+    assert (second.llm, second.price_version) == ("dear", "own-3")
+
+
 def test_several_sources_pay_in_order(spilling: Branch) -> None:
     allocate(spilling.organization, 100)
     allocate(spilling.team, 70)

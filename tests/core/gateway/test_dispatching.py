@@ -162,7 +162,8 @@ async def test_fallback_is_charged_at_its_own_price(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, ledger: FakeLedger
 ) -> None:
     spread(directory, upstream, "error-500", fallbacks=("dear",))
-    directory.add_llm("dear", api_base=upstream.url, price=replace(PRICE, output=Decimal(80)))
+    dear = replace(PRICE, output=Decimal(80), version="own-3")
+    directory.add_llm("dear", api_base=upstream.url, price=dear)
 
     answer = await client.chat("Hello", model="spread", max_tokens=100)
 
@@ -172,6 +173,7 @@ async def test_fallback_is_charged_at_its_own_price(
     assert ledger.charged == 178_200
     [event] = ledger.charges
     assert event.deployment == "openai/dear"
+    assert (event.llm, event.price_version) == ("dear", "own-3")
 
 
 @both_lanes
