@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
+# From UTC+14 to UTC-12, and an hour for clocks that change in between.
+_FARTHEST_ZONES = timedelta(hours=27)
 _PERIODS = ("none", "day", "week", "month", "quarter", "year")
 
 
@@ -53,12 +55,16 @@ def end_of_cycle(begins: datetime, rhythm: Rhythm, time_zone: str) -> datetime |
     """Return when a cycle ends that begins where another has ended; None if it never does.
 
     That is a midnight, but one of another zone where the book has moved since. It counts as the
-    nearest midnight of the new zone: else the first cycle there could last for some hours, with a
-    whole grant of its own.
+    nearest midnight of the new zone, and a boundary of a week or more that is no farther off than
+    zones are from each other counts as the same one: else the first cycle there could last for
+    some hours or a day, with a whole grant of its own.
     """
     zone = ZoneInfo(time_zone)
     nearest = first_moment((begins + timedelta(hours=12)).astimezone(zone).date(), zone)
-    return boundary_after(max(begins, nearest), rhythm, time_zone)
+    ends = boundary_after(max(begins, nearest), rhythm, time_zone)
+    if ends is not None and rhythm.period != "day" and ends - begins <= _FARTHEST_ZONES:
+        return boundary_after(ends, rhythm, time_zone)
+    return ends
 
 
 def first_moment(day: date, zone: ZoneInfo) -> datetime:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import builds, datetimes, integers, sampled_from
 
-from core.credits.cycles import Rhythm, boundary_after, fault_of
+from core.credits.cycles import Rhythm, boundary_after, end_of_cycle, fault_of
 from tests.factories.cycles import at
 
 ZONES = sorted(name for name in available_timezones() if "/" in name or name == "UTC")
@@ -188,3 +188,24 @@ def test_boundaries_follow_each_other_in_every_zone(
         step = 3 if rhythm.period == "quarter" else 12
         # Where the day itself was left out, it may be the first of the month after.
         assert (local.month - rhythm.anchor_month) % step in {0, 1}
+
+
+@pytest.mark.parametrize("period", ["week", "month", "quarter", "year"])
+@pytest.mark.parametrize(
+    "old", ["Pacific/Kiritimati", "Pacific/Apia", "Pacific/Auckland", "UTC", "Pacific/Pago_Pago"]
+)
+def test_no_move_between_zones_makes_a_short_cycle(period: str, old: str) -> None:
+    rhythm = Rhythm(period)
+    begins = boundary_after(datetime(2026, 11, 29, 12, tzinfo=UTC), rhythm, old)
+    assert begins is not None
+
+    for new in (
+        "Pacific/Kiritimati",
+        "Pacific/Tongatapu",
+        "UTC",
+        "Pacific/Pago_Pago",
+        "Etc/GMT+12",
+    ):
+        ends = end_of_cycle(begins, rhythm, new)
+        assert ends is not None
+        assert ends - begins > timedelta(days=5)
