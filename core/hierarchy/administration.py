@@ -7,9 +7,9 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from core.access import object_permissions
-from core.access.scopes import Scope
+from core.access.scopes import Scope, scope_of
 from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
-from core.hierarchy.product import Product
+from core.hierarchy.product import Product, products
 from core.identity.models import Role, RoleAssignment
 from core.kit.problems import NotAllowed, NotFound
 
@@ -58,6 +58,20 @@ def require_whole_seat(product: Product, scope: Scope, member: AbstractMember) -
             "This person has more than what you administer. Take them out of your own teams, or "
             "ask an account admin."
         )
+
+
+def require_whole_login(user: Any, member: AbstractMember) -> None:
+    """Pass if all seats of a member's login are whole in what a user administers, in each product.
+
+    An invitation lets a person in everywhere.
+
+    Raises:
+        NotAllowed: the member has more, in any product, than the user administers there.
+    """
+    for product in products():
+        seats: Any = product.member._default_manager.filter(user=member.user, archived_at=None)
+        for seat in seats:
+            require_whole_seat(product, scope_of(user, product.slug), seat)
 
 
 def has_whole_seat(product: Product, scope: Scope, member: AbstractMember) -> bool:

@@ -21,7 +21,7 @@ from core.api.pagination import page_of
 from core.api.serializers import Input
 from core.api.viewsets import unknown_reference
 from core.hierarchy import reach, states
-from core.hierarchy.administration import require_whole_seat
+from core.hierarchy.administration import require_whole_login, require_whole_seat
 from core.hierarchy.errors import IsArchived
 from core.identity.errors import InvitationClosed
 from core.identity.services import invite_user, revoke_invitation
@@ -117,6 +117,7 @@ class InvitationViewSet(MembersBase):
         with self.changing(lambda: self._find(invitation_id)) as invitation:
             member = self.find_member(invitation.member_id)
             require_whole_seat(self.product, self.scope, member)
+            require_whole_login(self.request.user, member)
             revoke_invitation(invitation=invitation, actor=self.actor)
         return self.one(self._find(invitation_id))
 

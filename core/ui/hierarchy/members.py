@@ -12,7 +12,12 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from core.access.scopes import Scope, scope_of
 from core.hierarchy import selectors
-from core.hierarchy.administration import has_whole_seat, nodes_in, require_whole_seat
+from core.hierarchy.administration import (
+    has_whole_seat,
+    nodes_in,
+    require_whole_login,
+    require_whole_seat,
+)
 from core.hierarchy.archiving import preview_member_archive
 from core.hierarchy.product import Product
 from core.hierarchy.services import members
@@ -200,6 +205,7 @@ def urls(product: Product) -> list[URLPattern]:  # noqa: C901, PLR0915  one shor
     @page(permission=manage, methods=("POST",))
     def withdraw(request: HttpRequest, member_id: UUID) -> HttpResponse:
         member = named_whole(request, member_id)
+        require_whole_login(request.user, member)
         done = _("The invitation of %s is withdrawn; its link does not work any more.") % member
         with problems_as_messages(request, done=done):
             revoke_invitation(invitation=_open_invitation(member), actor=actor_of(request))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.hierarchy.product import Product
+from core.hierarchy.product import Product, products
 from core.hierarchy.services import members, memberships, nodes
 from core.identity.models import Invitation, User
 from core.identity.services import appoint_account_admin
@@ -171,3 +171,27 @@ def test_who_is_to_administer_the_account_is_above_every_branch(
     assert refused(theos.post(f"members/{seat['id']}/archive")) == (403, "not_allowed")
     with in_account(acme):
         assert Invitation.objects.filter(revoked_at=None, user__email="next@acme.example").exists()
+
+
+def test_a_seat_in_the_other_product_keeps_the_invitation(
+    theos: Rest, acme: Account, product: Product, content: Any
+) -> None:
+    """It is the login's: withdrawn in one product, it would lock them out of the other."""
+    (other,) = (each for each in products() if each != product)
+    sent = {"email": "both@acme.example", "team": str(content.pk)}
+    seat = theos.post("members", sent).json()
+    with in_account(acme):
+        sales = nodes.create_organization(product=other, name="Sales", actor=TESTS)
+        elsewhere: Any = members.invite_member(
+            product=other, email="both@acme.example", organization=sales, actor=TESTS
+        )
+
+    page = f"/{product.slug}/member/{seat['id']}"
+    at = f"invitations/{theos.get('invitations').json()['items'][0]['id']}/revoke"
+
+    assert theos.client.post(f"{page}/withdraw/").status_code == 403
+    assert refused(theos.post(at)) == (403, "not_allowed")
+
+    with in_account(acme):
+        members.archive_member(product=other, member=elsewhere.member, reason="", actor=TESTS)
+    assert theos.post(at).status_code == 200
