@@ -37,6 +37,7 @@ SPECTACULAR_SETTINGS = {
         "WalletKind": "core.api.credits.shapes.WALLET_KINDS",
         "TransferKind": "core.api.credits.shapes.TRANSFER_KINDS",
         "CycleState": "core.api.credits.shapes.CYCLE_STATES",
+        "AccountState": "superadmin.api.v1.accounts.ACCOUNT_STATES",
         "StatementState": "core.api.credits.shapes.STATEMENT_STATES",
         "NodeKind": "core.access.rules.paths.KINDS",
         "SwitchState": "core.api.access.shapes.SWITCH_STATES",

@@ -79,6 +79,8 @@ class Operation:
     query: type[Input] | None = None
     status: int = 200
     needs_key: bool = False
+    # Of an answer that is a file.
+    media: str = ""
     parameters: Sequence[OpenApiParameter] = ()
     # Statuses beyond those that any endpoint may answer.
     refusals: Sequence[int] = ()
@@ -132,11 +134,11 @@ def _parameters(operation: Operation, method: str) -> list[Any]:
 
 
 def _responses(operation: Operation, method: str) -> dict[Any, Any]:
-    found: dict[Any, Any] = {
-        operation.status: operation.output
-        if operation.output is not None
-        else OpenApiResponse(description="Done.")
-    }
+    answer = operation.output
+    if answer is None:
+        answer = OpenApiResponse(description="Done.")
+    status: Any = (operation.status, operation.media) if operation.media else operation.status
+    found: dict[Any, Any] = {status: answer}
     if IF_NONE_MATCH in operation.parameters:
         found[304] = OpenApiResponse(description="It is as the caller knows it.")
     for status in _refusals(operation, method):
@@ -159,7 +161,7 @@ def _examples(operation: Operation, method: str) -> list[OpenApiExample]:
     found = []
     if operation.sent is not None:
         found.append(OpenApiExample("Request", value=operation.sent, request_only=True))
-    if operation.output is not None:
+    if operation.output is not None and not operation.media:
         found.append(
             OpenApiExample(
                 "Answer",

@@ -15,6 +15,7 @@ from django.http.request import RawPostDataException
 from django.utils.cache import patch_vary_headers
 from rest_framework import exceptions, serializers
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -56,6 +57,8 @@ class CockpitViewSet(GenericViewSet[Any]):
     output_class: ClassVar[type[serializers.BaseSerializer[Any]]]
     # Actions that move credits, make keys or start runs: without the header they are refused.
     key_required_for: ClassVar[frozenset[str]] = frozenset()
+    # Actions that answer with a file, not with JSON.
+    file_actions: ClassVar[frozenset[str]] = frozenset()
 
     # -- what a call brings ------------------------------------------------------------------------
 
@@ -176,6 +179,18 @@ class CockpitViewSet(GenericViewSet[Any]):
         if self.action:
             # A parameter that does not exist is refused, also where the action reads none.
             _ = self.query
+
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = False,  # noqa: FBT001, FBT002  as DRF calls it
+    ) -> tuple[BaseRenderer, str]:
+        # A file is of one kind, whatever else the caller would take.
+        is_file = self.action in self.file_actions
+        chosen: tuple[BaseRenderer, str] = super().perform_content_negotiation(
+            request, force=force or is_file
+        )
+        return chosen
 
     def perform_authentication(self, request: Request) -> None:
         try:

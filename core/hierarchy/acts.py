@@ -55,7 +55,7 @@ def last_acts(product: Product, scope: Scope, book: Book, *, limit: int = MOST) 
         source=Subquery(Split.objects.filter(act=OuterRef("pk")).values("source")),
     )
     rows = list(acts.order_by("-id")[: limit if scope.everything else limit * 4])
-    allowed = _in_scope(product, scope, [act.pk for act in rows])
+    allowed = acts_in(product, scope, [act.pk for act in rows])
     shown = [act for act in rows if act.pk in allowed][:limit]
     ends = _largest_of([act.pk for act in shown])
     # Of a split, what was divided says more than one of those who share it.
@@ -80,7 +80,7 @@ def last_acts(product: Product, scope: Scope, book: Book, *, limit: int = MOST) 
 
 def may_undo(product: Product, scope: Scope, act: Act) -> bool:
     """Whether all that an act changed stands below what a scope includes."""
-    return act.pk in _in_scope(product, scope, [act.pk])
+    return act.pk in acts_in(product, scope, [act.pk])
 
 
 def refuse_archived_of(product: Product, act: Act) -> None:
@@ -100,7 +100,7 @@ def refuse_archived_of(product: Product, act: Act) -> None:
         raise CannotUndo(f"{next(iter(labels.values()))} is archived. Restore it first.")
 
 
-def _in_scope(product: Product, scope: Scope, acts: Collection[UUID]) -> set[UUID]:
+def acts_in(product: Product, scope: Scope, acts: Collection[UUID]) -> set[UUID]:
     """Return the acts that changed nothing but what stands below a scope.
 
     Where the credits came from, the top of an act, may be what somebody administers itself.

@@ -1,6 +1,8 @@
 """Allocations of a product as a table: one row a node, for a CSV file out and in."""
 
+import csv
 import hashlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +11,17 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from core.access.scopes import Scope
-from core.credits.models import Balance, Cycle, Wallet
+from core.credits.models import Cycle, Wallet
 from core.credits.selectors import book_of
 from core.credits.services.allocating_many import Allocations, plan_allocations
-from core.credits.services.locking import among
+from core.credits.services.locking import among, read_balances
 from core.credits.services.standing import standing_of
 from core.hierarchy.node_wallets import archived_among
 from core.hierarchy.product import Product
 from core.hierarchy.selections import wallets_below
 from core.hierarchy.wallets import wallet_labels
 from core.kit.money import format_credits, parse_credits
+from core.kit.problems import InvalidInput
 
 HEADER = ("wallet", "kind", "organization", "team", "member", "allocation", "used", "free")
 MOST_ROWS = 20_000
@@ -65,11 +68,9 @@ def allocation_rows(product: Product, scope: Scope, cycle: Cycle) -> Iterator[tu
     """Return every node in a scope with what it gets in each cycle, and has used of this one."""
     for kind, rows in _nodes(product, scope):
         known = [row[0] for row in rows]
-        rules = standing_of(known)
-        balances = Balance.objects.filter(cycle=cycle, wallet_id__in=among(known))
-        has = {balance.wallet_id: balance for balance in balances}
+        rules, has = standing_of(known), read_balances(cycle, known)
         for wallet, organization, team, member in rows:
-            rule, balance = rules.get(wallet), has.get(wallet) or Balance()
+            rule, balance = rules.get(wallet), has.get(wallet)
             yield (
                 str(wallet),
                 kind,
@@ -77,9 +78,33 @@ def allocation_rows(product: Product, scope: Scope, cycle: Cycle) -> Iterator[tu
                 team,
                 member,
                 format_credits(rule.amount) if rule else "",
-                format_credits(balance.used),
-                format_credits(balance.free),
+                format_credits(balance.used if balance else 0),
+                format_credits(balance.free if balance else 0),
             )
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    """Read a file of allocations.
+
+    Raises:
+        InvalidInput: it is no CSV, has too many rows, or lacks a column.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+        rows = list(reader)
+    except csv.Error as error:
+        raise _unreadable(f"This is not a CSV file: {error}.") from None
+    if not {"wallet", "allocation"} <= set(reader.fieldnames or ()):
+        raise _unreadable("The file needs the columns wallet and allocation.")
+    if len(rows) > MOST_ROWS:
+        raise _unreadable(f"The file has more than {MOST_ROWS:,} rows.")
+    return rows
+
+
+def _unreadable(detail: str) -> InvalidInput:
+    return InvalidInput(
+        detail, errors=[{"pointer": "/csv", "code": "unreadable", "detail": detail}]
+    )
 
 
 def plan_file(product: Product, scope: Scope, rows: Sequence[Mapping[str, str]]) -> FilePlan:

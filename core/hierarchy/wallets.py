@@ -12,7 +12,9 @@ from django.db.models.functions import Coalesce
 from core.access.scopes import Scope
 from core.credits.models import Balance, Book, Transfer, Wallet
 from core.credits.selectors import book_of, open_cycle_of
+from core.credits.statements_of_wallets import WalletStatement
 from core.hierarchy.product import Product
+from core.kit.money import format_credits
 
 _OUTSIDE = "Platform"
 
@@ -100,6 +102,29 @@ def named_charges(product: Product, charges: Iterable[dict[str, Any]]) -> list[t
     amounts = {UUID(charge["wallet"]): int(charge["amount"]) for charge in charges}
     labels = wallet_labels(product, Wallet.objects.filter(pk__in=amounts))
     return [(labels[wallet_id], amount) for wallet_id, amount in amounts.items()]
+
+
+def statement_rows(product: Product, made: WalletStatement) -> list[tuple[str, ...]]:
+    """Return a wallet's statement as rows of a file, the other ends by name."""
+    others = Wallet.objects.filter(pk__in={line.other for line in made.lines if line.other})
+    labels = wallet_labels(product, others)
+    return [
+        ("at", "kind", "from_or_to", "amount", "reason", "credited_so_far"),
+        ("", "opening balance", "", format_credits(made.opening), "", format_credits(made.opening)),
+        *(
+            (
+                f"{line.at:%Y-%m-%dT%H:%M:%SZ}",
+                line.kind.lower(),
+                labels.get(line.other, "platform") if line.other else "platform",
+                format_credits(line.amount),
+                line.reason,
+                format_credits(line.balance),
+            )
+            for line in made.lines
+        ),
+        ("", "used by calls", "", format_credits(-made.used), "", ""),
+        ("", "closing balance", "", format_credits(made.closing), "", ""),
+    ]
 
 
 def last_movements(product: Product, book: Book, *, limit: int = 12) -> list[Movement]:

@@ -388,7 +388,11 @@ def platform_api() -> list[Row]:
     llm_acts = [f"{model}/{act}" for act in ("deployment", "credential", "retire", "restore")]
     lists = [f"{at}/accounts", f"{at}/catalog/llms", f"{at}/catalog/prices"]
     ceilings = [f"{one}/features", f"{one}/llms"]
+    owed = f"{at}/overflow-statements"
+    bill = f"{owed}/<uuid:statement_id>"
     return [
+        *rest_rows("GET", SUPER_ADMINS, owed, bill, f"{bill}.csv", f"{bill}.pdf"),
+        *rest_rows("POST", SUPER_ADMINS, f"{bill}/invoice", f"{bill}/settle"),
         *rest_rows("GET", SUPER_ADMINS, *lists, f"{at}/usage", f"{at}/audit"),
         *rest_rows("GET", SUPER_ADMINS, f"{at}/audit/<uuid:entry_id>", one, *ceilings, model),
         *rest_rows("GET", SUPER_ADMINS, f"{one}/admins", f"{one}/credit-terms"),

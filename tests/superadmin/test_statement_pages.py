@@ -225,3 +225,29 @@ def test_pushing_again_changes_nothing(acme: Account, owed: StatementSummary) ->
     push_statements(account=acme)
 
     assert StatementSummary.objects.get() == owed
+
+
+def test_statements_are_listed_billed_and_fetched_over_rest(
+    sam_client: AccountClient, owed: StatementSummary
+) -> None:
+    at = f"/api/superadmin/v1/overflow-statements/{owed.pk}"
+
+    listed = sam_client.get("/api/superadmin/v1/overflow-statements", {"state": "open"}).json()
+    others = sam_client.get("/api/superadmin/v1/overflow-statements", {"account": "globex"}).json()
+    full = sam_client.get(at).json()
+    lines = _rows(sam_client.get(f"{at}.csv"))
+    pdf = sam_client.get(f"{at}.pdf")
+    early = sam_client.post(f"{at}/settle", {"reason": "Paid"}, content_type="application/json")
+    billed = sam_client.post(
+        f"{at}/invoice", {"reference": "INV-7", "reason": "Due"}, content_type="application/json"
+    ).json()
+    paid = sam_client.post(f"{at}/settle", {"reason": "Paid"}, content_type="application/json")
+
+    assert [(one["account"], one["amount"]) for one in listed["items"]] == [("acme", "12.5")]
+    assert others["items"] == []
+    assert (full["amount"], full["by_organization"][0]["name"]) == ("12.5", "Łódź & Söhne 東京")
+    assert any("12.5" in cell for line in lines for cell in line)
+    assert pdf.content[:5] == b"%PDF-"
+    assert early.status_code == 409
+    assert (billed["state"], billed["reference"]) == ("invoiced", "INV-7")
+    assert paid.json()["state"] == "settled"

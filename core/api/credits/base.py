@@ -122,7 +122,7 @@ class CreditsViewSet(CockpitViewSet):
         is_past = cycle is not None and cycle.state != CycleState.OPEN
         balances = balances_in(cycle, ids) if cycle is not None else balances_of(ids)
         rules = {} if is_past else allocations_of(ids)
-        nodes = _nodes_of(self.product, ids)
+        nodes = nodes_of(self.product, ids)
         rows = []
         for wallet in wallets:
             # Who came later had nothing in an earlier cycle.
@@ -149,7 +149,7 @@ def act_shown(act: Act) -> dict[str, Any]:
     return dict(shapes.ActOutput(act).data)
 
 
-def _nodes_of(product: Product, wallet_ids: Iterable[UUID]) -> dict[UUID, tuple[UUID, str]]:
+def nodes_of(product: Product, wallet_ids: Iterable[UUID]) -> dict[UUID, tuple[UUID, str]]:
     """Return id and name of the node of each wallet that has one."""
     wanted = list(wallet_ids)
     found: dict[UUID, tuple[UUID, str]] = {}

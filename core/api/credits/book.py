@@ -10,6 +10,7 @@ from core.api.credits.base import TAG, CreditsViewSet, act_shown
 from core.api.documents import Operation, documented, page_example, page_output
 from core.api.pagination import page_of
 from core.api.serializers import ListQuery
+from core.credits import alerts
 from core.credits.models import Cycle, OverflowStatement, Plan, WalletKind
 from core.credits.outlook import outlook_of
 from core.credits.selectors import book_wallet, figures_of, open_cycle_of
@@ -58,6 +59,38 @@ class PlanViewSet(CreditsViewSet):
             "spill": book,
             "figures": figures_of(book),
         }
+
+
+class AlertsViewSet(CreditsViewSet):
+    """When people are told how much of their credits is used."""
+
+    output_class = shapes.AlertsOutput
+    input_classes = {"partial_update": shapes.AlertsInput}
+
+    @documented(
+        Operation(
+            "getCreditAlerts", "Get the thresholds of alerts", TAG, examples.ALERTS,
+            output=shapes.AlertsOutput,
+        ),
+        method="GET",
+    )  # fmt: skip
+    def retrieve(self, request: Request) -> Response:
+        """Return at which shares of their credits, in percent, people are told."""
+        self.require_everything()
+        return self.one(self.book)
+
+    @documented(
+        Operation(
+            "setCreditAlerts", "Set the thresholds of alerts", TAG, examples.ALERTS,
+            output=shapes.AlertsOutput, body=shapes.AlertsInput, sent=examples.ALERTS,
+        ),
+        method="PATCH",
+    )  # fmt: skip
+    def partial_update(self, request: Request) -> Response:
+        """Say at which shares people are told, once each in a cycle; an empty list tells nobody."""
+        self.require_everything()
+        alerts.set_thresholds(book=self.book, actor=self.actor, **self.input)
+        return self.one(self.book)
 
 
 class PoolViewSet(CreditsViewSet):

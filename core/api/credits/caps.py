@@ -1,5 +1,7 @@
 """The resource `credits/caps`: limits on all spending below a node or of a key."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +14,8 @@ from core.api.credits.base import TAG, CreditsViewSet
 from core.api.documents import Operation, documented, page_example, page_output
 from core.api.pagination import page_of
 from core.api.viewsets import unknown_reference
-from core.credits.models import Cap
+from core.credits.caps import caps_of_all
+from core.credits.models import Book, Cap
 from core.credits.services import capping
 from core.hierarchy import reach
 from core.hierarchy.models import AbstractMembership
@@ -40,7 +43,13 @@ class CapViewSet(CreditsViewSet):
         if subject := self.query.get("subject"):
             rows = rows.filter(subject=subject)
         limit, cursor = self.query["limit"], self.query.get("cursor")
-        return self.many(page_of(rows, limit=limit, cursor=cursor))
+        page = page_of(rows, limit=limit, cursor=cursor)
+        return Response(
+            {
+                "items": [self.shown(one) for one in _counted(self.book, page.items)],
+                "next": page.next,
+            }
+        )
 
     @documented(
         Operation(
@@ -66,7 +75,7 @@ class CapViewSet(CreditsViewSet):
             label=str(node),
             nodes=_place_of(node),
         )
-        return self.one(cap, status=201)
+        return self.one(_counted(self.book, [cap])[0], status=201)
 
     @documented(
         Operation("removeCap", "Remove a cap", TAG, None, status=204, refusals=(404,)),
@@ -123,3 +132,12 @@ def _place_of(node: Any) -> tuple[UUID, ...]:
         place: Any = node
         return (place.team_id or place.organization_id,)
     return (node.pk,)
+
+
+def _counted(book: Book, caps: Sequence[Cap]) -> list[dict[str, Any]]:
+    """Return caps with what is spent in the windows that run now."""
+    states = {state.id: state for state in caps_of_all(book, {cap.subject for cap in caps})}
+    return [
+        {**asdict(states[cap.pk]), "free": states[cap.pk].free, "changed_at": cap.changed_at}
+        for cap in caps
+    ]

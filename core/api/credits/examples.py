@@ -129,5 +129,34 @@ CAP = {
     "subject": "0198a7c3-1b2c-7d3e-8f40-516273849506",
     "window": "day",
     "amount": "50",
+    "used": "12.5",
+    "reserved": "0",
+    "free": "37.5",
     "changed_at": "2026-11-25T09:32:00Z",
 }
+FILE_SENT = {"csv": f"wallet,allocation\n{WALLET['id']},750\n", "reason": "Budget of December"}
+FILE = {
+    "preview": True,
+    "possible": True,
+    "act": None,
+    "rows": [{"line": 2, "node": "Content", "before": "500", "after": "750", "fault": ""}],
+    "lacking": [],
+}
+WALLET_STATEMENT = {
+    "opening": "0",
+    "lines": [
+        {
+            "at": "2026-11-25T09:32:00Z",
+            "kind": "Allocation",
+            "amount": "500",
+            "other": WALLET["parent"],
+            "reason": "Campaign in December",
+            "balance": "500",
+        }
+    ],
+    "used": "124.25",
+    "reserved": "0",
+    "closing": "375.75",
+}
+ALERTS = {"percents": [50, 80, 95, 100]}
+MEMBERSHIP_CREDITS = {**EFFECTIVE, "node": {"id": None, "name": "Mia Member in Content"}}

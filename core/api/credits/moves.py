@@ -18,7 +18,7 @@ from core.credits.errors import CannotUndo
 from core.credits.models import Act
 from core.credits.planning import Change, Plan
 from core.credits.services import allocating, splitting, undoing
-from core.hierarchy.acts import may_undo, refuse_archived_of
+from core.hierarchy.acts import acts_in, may_undo, refuse_archived_of
 from core.hierarchy.node_wallets import NodeWallet, may_pass_between, refuse_archived
 from core.hierarchy.selections import Selection, all_below, chosen, unallocated_id
 from core.kit.problems import InvalidInput, NotAllowed, NotFound
@@ -229,7 +229,7 @@ class SplitViewSet(CreditsViewSet):
             )
         # A repeat applies nothing.
         plan = applied[0] if applied else splitting.plan_split(wish)
-        return Response(self.shown(_split(plan, act, is_preview=self.is_preview)))
+        return Response(self.shown(split_shown(plan, act, is_preview=self.is_preview)))
 
     def _selection(self) -> Selection:
         given = self.input
@@ -250,6 +250,31 @@ class SplitViewSet(CreditsViewSet):
             raise unknown_reference(
                 "source" if wallets is None else "wallets", "wallet that can be split over"
             ) from None
+
+
+class ActViewSet(CreditsViewSet):
+    """What admins did to the credits."""
+
+    output_class = shapes.ActOutput
+    query_classes = {"list": ListQuery}
+
+    @documented(
+        Operation(
+            "listCreditActs", "List what was done to the credits", TAG,
+            page_example(examples.ACT), query=ListQuery,
+            output=page_output("CreditActPage", shapes.ActOutput),
+        ),
+        method="GET",
+    )  # fmt: skip
+    def list(self, request: Request) -> Response:
+        """Return acts, the newest first: of a branch, those that changed nothing outside of it."""
+        rows = Act.objects.filter(book=self.book)
+        page = page_of(
+            rows, limit=self.query["limit"], cursor=self.query.get("cursor"), newest_first=True
+        )
+        mine = acts_in(self.product, self.scope, [act.pk for act in page.items])
+        items = [self.shown(act) for act in page.items if act.pk in mine]
+        return Response({"items": items, "next": page.next})
 
 
 class UndoViewSet(CreditsViewSet):
@@ -308,7 +333,8 @@ class UndoViewSet(CreditsViewSet):
         return act
 
 
-def _split(plan: Plan, act: Act | None, *, is_preview: bool) -> dict[str, Any]:
+def split_shown(plan: Plan, act: Act | None, *, is_preview: bool) -> dict[str, Any]:
+    """Return what `SplitOutput` shows of a plan, and of the act if it was done."""
     return {
         "preview": is_preview,
         "possible": not plan.lacking,

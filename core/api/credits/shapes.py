@@ -329,6 +329,101 @@ class SplitOutput(serializers.Serializer[Any]):
     changes = ChangeOutput(many=True)
 
 
+class OverrideInput(WalletAmountInput):
+    """An amount of its own for one share of an equal split."""
+
+    how = serializers.ChoiceField(
+        choices=("pinned", "added"),
+        help_text=(
+            "pinned: it counts in the split's total, and the others share the rest. added: the "
+            "others keep their shares, and the parent gives the difference."
+        ),
+    )
+
+
+class AllocationFileInput(ReasonInput):
+    """Allocations of many nodes."""
+
+    csv = serializers.CharField(
+        max_length=900_000,
+        trim_whitespace=False,
+        help_text="A CSV file with the columns wallet and allocation; others are not read.",
+    )
+
+
+class FileRowOutput(serializers.Serializer[Any]):
+    """A row of a file that changes something, or cannot be read."""
+
+    line = serializers.IntegerField()
+    node = serializers.CharField(source="label", help_text="Its name; empty if there is none.")
+    before = CreditsField(allow_null=True)
+    after = CreditsField(allow_null=True)
+    fault = serializers.CharField(help_text="What is wrong with it; empty if nothing is.")
+
+
+class LackingOutput(serializers.Serializer[Any]):
+    """A node that would have to give more than it has free."""
+
+    name = serializers.CharField()
+    lacks = CreditsField()
+
+
+class AllocationFileOutput(serializers.Serializer[Any]):
+    """What a file changes, row by row. `act` is null in a preview."""
+
+    preview = serializers.BooleanField()
+    possible = serializers.BooleanField(help_text="Whether it changes anything and can be applied.")
+    act = ActOutput(allow_null=True)
+    rows = FileRowOutput(many=True)
+    lacking = LackingOutput(many=True)
+
+
+class StatementLineOutput(serializers.Serializer[Any]):
+    """One movement, less than 0 where credits left."""
+
+    at = serializers.DateTimeField()
+    kind = serializers.CharField(help_text="What it was, in words.")
+    amount = CreditsField()
+    other = serializers.UUIDField(
+        allow_null=True, help_text="The wallet at the other end; null is outside the book."
+    )
+    reason = serializers.CharField()
+    balance = CreditsField(help_text="What had been credited so far.")
+
+
+class WalletStatementOutput(serializers.Serializer[Any]):
+    """opening + lines - used = closing, of which `reserved` is held by running calls."""
+
+    opening = CreditsField()
+    lines = StatementLineOutput(many=True)
+    used = CreditsField()
+    reserved = CreditsField()
+    closing = CreditsField()
+
+
+class AlertsInput(ReasonInput):
+    """At which shares of their credits people are told."""
+
+    percents = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=100), allow_empty=True, max_length=8
+    )
+
+
+class AlertsOutput(serializers.Serializer[Any]):
+    """At which shares of their credits people are told, once each in a cycle."""
+
+    percents = serializers.ListField(child=serializers.IntegerField(), source="alert_at")
+
+
+class MembershipCreditsOutput(serializers.Serializer[Any]):
+    """What calls of one membership can spend now, and which wallets pay, in order."""
+
+    wallet = serializers.UUIDField()
+    node = NodeOutput()
+    spendable = CreditsField()
+    payers = PayerOutput(many=True)
+
+
 class UndoOutput(serializers.Serializer[Any]):
     """What taking an act back comes to. `act` is null in a preview."""
 
@@ -356,6 +451,9 @@ class SpendingCapOutput(serializers.Serializer[Any]):
     subject = serializers.UUIDField()
     window = serializers.ChoiceField(choices=CapWindow.values)
     amount = CreditsField()
+    used = CreditsField(help_text="Spent in the window that runs now.")
+    reserved = CreditsField(help_text="Held by calls that run now.")
+    free = CreditsField(help_text="What can still be spent in this window.")
     changed_at = serializers.DateTimeField()
 
 

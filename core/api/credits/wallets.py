@@ -1,6 +1,7 @@
 """The resources of wallets: who has what, who pays for whom, and what has moved."""
 
 from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -8,10 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.api.credits import examples, shapes
-from core.api.credits.base import TAG, CreditsViewSet
+from core.api.credits.base import TAG, CreditsViewSet, nodes_of
 from core.api.documents import Operation, documented, page_example, page_output
 from core.api.pagination import Page, page_of
-from core.credits.models import Transfer
+from core.api.serializers import ListQuery
+from core.credits.effective import Effective, effective_of
+from core.credits.models import Transfer, Wallet, WalletKind
 from core.credits.selectors import payers_of
 from core.hierarchy.node_wallets import wallet_for
 from core.kit.problems import NotFound
@@ -88,6 +91,39 @@ class EffectiveViewSet(CreditsViewSet):
         return Response(self.shown(shown))
 
 
+class MembershipCreditsViewSet(CreditsViewSet):
+    """What everybody can spend."""
+
+    output_class = shapes.MembershipCreditsOutput
+    query_classes = {"list": ListQuery}
+
+    @documented(
+        Operation(
+            "listEffectiveCredits", "List what every membership can spend", TAG,
+            page_example(examples.MEMBERSHIP_CREDITS),
+            output=page_output("MembershipCreditsPage", shapes.MembershipCreditsOutput),
+            query=ListQuery,
+        ),
+        method="GET",
+    )  # fmt: skip
+    def list(self, request: Request) -> Response:
+        """Return for each membership of the caller's which wallets pay for its calls, in order.
+
+        What wallets above the caller's branch have is null, and not in `spendable`.
+        """
+        rows = self.wallets().filter(kind=WalletKind.MEMBERSHIP)
+        page = page_of(rows, limit=self.query["limit"], cursor=self.query.get("cursor"))
+        ids = [wallet.pk for wallet in page.items]
+        found = {one.wallet_id: one for one in effective_of(self.book, ids)}
+        payers = Wallet.objects.filter(pk__in={pk for one in found.values() for pk in one.payers})
+        kinds = dict(payers.values_list("pk", "kind"))
+        mine = self.wallets().filter(pk__in=kinds)
+        seen = set(mine.values_list("pk", flat=True))
+        nodes = nodes_of(self.product, ids)
+        items = [_spending(found[pk], nodes[pk], kinds, seen) for pk in ids if pk in found]
+        return Response({"items": [self.shown(one) for one in items], "next": page.next})
+
+
 class TransferViewSet(CreditsViewSet):
     """Every movement that is not a call."""
 
@@ -117,6 +153,26 @@ class TransferViewSet(CreditsViewSet):
             rows = rows.filter(act=act_id)
         limit, cursor = self.query["limit"], self.query.get("cursor")
         return self.many(page_of(rows, limit=limit, cursor=cursor, newest_first=True))
+
+
+def _spending(
+    found: Effective, node: tuple[UUID, str], kinds: dict[UUID, str], seen: set[UUID]
+) -> dict[str, Any]:
+    payers = [
+        {
+            "wallet_id": wallet,
+            "kind": kinds[wallet],
+            "via": via,
+            "free": free if wallet in seen else None,
+        }
+        for wallet, via, free in zip(found.payers, found.via, found.free, strict=True)
+    ]
+    return {
+        "wallet": found.wallet_id,
+        "node": {"id": node[0], "name": node[1]},
+        "spendable": sum(max(one["free"] or 0, 0) for one in payers),
+        "payers": payers,
+    }
 
 
 def _shown(page: Page, view: CreditsViewSet) -> dict[str, object]:

@@ -25,6 +25,8 @@ from tenants.models import Account, AccountState
 from tenants.selectors import account_url, accounts
 from tenants.services import accounts as services
 
+ACCOUNT_STATES = tuple(AccountState.values)
+
 
 class AccountInput(Input):
     """A new account and its first admin."""
@@ -65,7 +67,7 @@ class AccountOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     slug = serializers.CharField()
     name = serializers.CharField()
-    state = serializers.ChoiceField(choices=AccountState.values)
+    state = serializers.ChoiceField(choices=ACCOUNT_STATES)
     time_zone = serializers.CharField()
     url = serializers.SerializerMethodField(help_text="Where its cockpit lives.")
     created_at = serializers.DateTimeField()

@@ -9,11 +9,13 @@ from superadmin.api.v1.admins import AdminViewSet
 from superadmin.api.v1.catalogue import LlmViewSet, PriceViewSet
 from superadmin.api.v1.ceilings import FeaturesViewSet, OffersViewSet
 from superadmin.api.v1.credits import CreditTermsViewSet, GrantViewSet
+from superadmin.api.v1.statements import PlatformStatementViewSet
 from superadmin.api.v1.usage import PlatformAuditViewSet, UsageViewSet
 
 _MANY = {"get": "list", "post": "create"}
 _ONE = {"get": "retrieve", "patch": "partial_update"}
 _ACCOUNT = "accounts/<slug:slug>"
+_STATEMENT = "overflow-statements/<uuid:statement_id>"
 _LLM = "catalog/llms/<uuid:llm_id>"
 
 
@@ -38,6 +40,14 @@ urlpatterns = [
     _route(f"{_ACCOUNT}/credit-factor", CreditTermsViewSet, {"post": "set_factor"}),
     _route(f"{_ACCOUNT}/grants", GrantViewSet, {"post": "create"}),
     _route(f"{_ACCOUNT}/take-backs", GrantViewSet, {"post": "take_back"}),
+    _route("overflow-statements", PlatformStatementViewSet, {"get": "list"}),
+    _route(_STATEMENT, PlatformStatementViewSet, {"get": "retrieve"}),
+    _route(f"{_STATEMENT}.csv", PlatformStatementViewSet, {"get": "as_csv"}),
+    _route(f"{_STATEMENT}.pdf", PlatformStatementViewSet, {"get": "as_pdf"}),
+    *(
+        _route(f"{_STATEMENT}/{act}", PlatformStatementViewSet, {"post": act})
+        for act in ("invoice", "settle")
+    ),
     _route("catalog/llms", LlmViewSet, _MANY),
     _route(_LLM, LlmViewSet, _ONE),
     _route(f"{_LLM}/deployment", LlmViewSet, {"post": "set_deployment"}),

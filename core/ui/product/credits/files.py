@@ -1,28 +1,27 @@
 """Allocations as a CSV file, out and in. What comes in is shown before it is applied."""
 
-import csv
-import io
-import re
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _, gettext_lazy
 
-from core.credits.models import Wallet
 from core.credits.selectors import book_of, open_cycle_of
 from core.credits.services.allocating_many import allocate_many
-from core.credits.statements_of_wallets import WalletStatement, statement_of
-from core.hierarchy.allocation_file import HEADER, MOST_ROWS, allocation_rows, plan_file
+from core.credits.statements_of_wallets import statement_of
+from core.hierarchy.allocation_file import HEADER, allocation_rows, plan_file, rows_of
 from core.hierarchy.node_wallets import wallet_for
-from core.hierarchy.wallets import wallet_labels
+from core.hierarchy.wallets import statement_rows
 from core.kit.ids import uuid7
-from core.kit.money import format_credits
 from core.kit.problems import Problem
-from core.people.reading import is_formula
+from core.kit.tables import csv_lines
+from core.tenancy.context import in_account
 from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import render_page
@@ -30,8 +29,7 @@ from core.ui.product.credits.shared import bound, cycle_named, home_of, scope_in
 from core.ui.product.urls import ProductSite
 
 MOST_BYTES = 4_000_000
-# An amount that left; `-1+2` is none.
-_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
+_CSV = "text/csv; charset=utf-8"
 
 
 class FileForm(CockpitForm):
@@ -49,23 +47,13 @@ class FileForm(CockpitForm):
     # The plan that was looked at, for who applies it.
     seen = forms.CharField(required=False, max_length=64)
 
-    def rows(self) -> list[dict[str, str]]:
-        """Return the rows of the file.
+    def text_sent(self) -> str:
+        """Return the text of the file.
 
         Raises:
-            ValidationError: it is none, is too large, or lacks a column.
+            ValidationError: it is none, or is too large.
         """
-        text = self.cleaned_data["text"] or _text_of(self.cleaned_data["file"])
-        try:
-            reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), strict=True)
-            rows = list(reader)
-        except csv.Error as error:
-            raise forms.ValidationError(_("This is not a CSV file: %s.") % error) from None
-        if not {"wallet", "allocation"} <= set(reader.fieldnames or ()):
-            raise forms.ValidationError(_("The file needs the columns wallet and allocation."))
-        if len(rows) > MOST_ROWS:
-            raise forms.ValidationError(_("The file has more than 20,000 rows."))
-        return rows
+        return self.cleaned_data["text"] or _text_of(self.cleaned_data["file"])
 
 
 def urls(site: ProductSite) -> list[URLPattern]:
@@ -85,18 +73,28 @@ def urls(site: ProductSite) -> list[URLPattern]:
     ]
 
 
-def file(site: ProductSite, request: HttpRequest) -> HttpResponse:
+def file(site: ProductSite, request: HttpRequest) -> HttpResponseBase:
     cycle = cycle_named(site, request.GET.get("cycle", "")) or open_cycle_of(book_of(site.slug))
-    rows = allocation_rows(site.product, scope_in(request, site), cycle)
-    return _csv(f"{site.slug}-credits-{cycle.number}.csv", [HEADER, *rows])
+    scope, account = scope_in(request, site), request.account  # type: ignore[attr-defined]
+
+    def lines() -> Iterator[str]:
+        # The server reads these after the request has left the account.
+        with in_account(account):
+            yield from csv_lines(chain([HEADER], allocation_rows(site.product, scope, cycle)))
+
+    return _attached(
+        StreamingHttpResponse(lines(), content_type=_CSV), f"{site.slug}-credits-{cycle.number}.csv"
+    )
 
 
-def statement(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResponse:
+def statement(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResponseBase:
     found = wallet_for(site.product, scope_in(request, site), wallet_id)
     past = cycle_named(site, request.GET.get("cycle", ""))
     cycle = past or open_cycle_of(found.wallet.book)
-    made = statement_of(found.wallet, cycle)
-    return _csv(f"statement-{cycle.number}.csv", statement_rows(site, made))
+    rows = statement_rows(site.product, statement_of(found.wallet, cycle))
+    return _attached(
+        HttpResponse("".join(csv_lines(rows)), content_type=_CSV), f"statement-{cycle.number}.csv"
+    )
 
 
 def come_in(site: ProductSite, request: HttpRequest) -> HttpResponse:
@@ -104,9 +102,8 @@ def come_in(site: ProductSite, request: HttpRequest) -> HttpResponse:
     plan, text = None, ""
     if form.is_valid():
         try:
-            rows = form.rows()
-            plan = plan_file(site.product, scope_in(request, site), rows)
-            text = form.cleaned_data["text"] or _text_of(form.cleaned_data["file"])
+            text = form.text_sent()
+            plan = plan_file(site.product, scope_in(request, site), rows_of(text))
             if "apply" in request.POST and form.cleaned_data["seen"] not in {"", plan.mark}:
                 form.add_error(None, _("Allocations have changed since. Look at it again."))
             elif "apply" in request.POST and plan.is_fine:
@@ -138,42 +135,9 @@ def come_in(site: ProductSite, request: HttpRequest) -> HttpResponse:
     )
 
 
-def statement_rows(site: ProductSite, made: WalletStatement) -> list[tuple[Any, ...]]:
-    """Return a statement as rows of a file."""
-    others = Wallet.objects.filter(pk__in={line.other for line in made.lines if line.other})
-    labels = wallet_labels(site.product, others)
-    return [
-        ("at", "kind", "from_or_to", "amount", "reason", "credited_so_far"),
-        ("", "opening balance", "", format_credits(made.opening), "", format_credits(made.opening)),
-        *(
-            (
-                f"{line.at:%Y-%m-%dT%H:%M:%SZ}",
-                line.kind.lower(),
-                labels.get(line.other, "platform") if line.other else "platform",
-                format_credits(line.amount),
-                line.reason,
-                format_credits(line.balance),
-            )
-            for line in made.lines
-        ),
-        ("", "used by calls", "", format_credits(-made.used), "", ""),
-        ("", "closing balance", "", format_credits(made.closing), "", ""),
-    ]
-
-
-def _csv(name: str, rows: Any) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
+def _attached(response: HttpResponseBase, name: str) -> HttpResponseBase:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    writer = csv.writer(response)
-    writer.writerows([[_inert(cell) for cell in row] for row in rows])
     return response
-
-
-def _inert(cell: Any) -> str:
-    """Return a cell that no spreadsheet takes for a formula; a number stays one."""
-    text = str(cell)
-    is_number = _NUMBER.fullmatch(text) is not None
-    return f"'{text}" if is_formula(text) and not is_number else text
 
 
 def _text_of(file: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from core.ui.product.urls import ProductSite
 
 def bound(
     site: ProductSite,
-    view: Callable[..., HttpResponse],
+    view: Callable[..., HttpResponseBase],
     permission: str,
     *,
     methods: tuple[str, ...] = ("GET",),
@@ -32,7 +32,7 @@ def bound(
     """Turn a function of a product's site and a request into a page of that product."""
 
     @page(permission=site.permission(permission), methods=methods)
-    def answer(request: HttpRequest, **named: Any) -> HttpResponse:
+    def answer(request: HttpRequest, **named: Any) -> HttpResponseBase:
         return view(site, request, **named)
 
     return answer
