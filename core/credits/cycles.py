@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 # From UTC+14 to UTC-12, and an hour for clocks that change in between.
 _FARTHEST_ZONES = timedelta(hours=27)
+_INSTANT = timedelta(microseconds=1)
 _PERIODS = ("none", "day", "week", "month", "quarter", "year")
 
 
@@ -102,3 +103,13 @@ def _day_of_month(months: int, wanted: int) -> date:
     year, month = divmod(months, 12)
     last = monthrange(year, month + 1)[1]
     return date(year, month + 1, min(wanted, last))
+
+
+def first_day_of(starts_at: datetime, time_zone: str) -> date:
+    """Return the first day of a cycle where the account is."""
+    return starts_at.astimezone(ZoneInfo(time_zone)).date()
+
+
+def last_day_of(ends_at: datetime | None, time_zone: str) -> date | None:
+    """Return the last whole day of a cycle where the account is; None where it has no end."""
+    return (ends_at - _INSTANT).astimezone(ZoneInfo(time_zone)).date() if ends_at else None

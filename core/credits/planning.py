@@ -115,11 +115,20 @@ class Plan:
         """How many wallets take part in the split."""
         return sum(1 for rule in self.after.values() if rule and rule.split)
 
+    @cached_property
+    def equal_sharers(self) -> int:
+        """How many of them have no amount of their own."""
+        return sum(1 for rule in self.after.values() if rule and not rule.is_override)
+
     @property
     def smallest_share(self) -> int:
         """What each of those without an override gets at least."""
-        shares = (rule.share for rule in self.after.values() if rule and not rule.is_override)
-        return min(shares, default=0)
+        return min(self._equal_shares, default=0)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether all of those get the same, to the micro-credit."""
+        return len(self._equal_shares) == 1
 
     def first(self, count: int, *, about: UUID | None = None) -> list[Change]:
         """Return a few of the changes, what matters most first.
@@ -151,6 +160,11 @@ class Plan:
             free + self._deltas.get(wallet, 0),
             0 if is_decided else self.flows.get(wallet, 0),
         )
+
+    @cached_property
+    def _equal_shares(self) -> frozenset[int]:
+        rules = self.after.values()
+        return frozenset(rule.share for rule in rules if rule and not rule.is_override)
 
     @cached_property
     def _deltas(self) -> dict[UUID, int]:

@@ -11,7 +11,11 @@ from core.access.scopes import Scope, scope_of
 from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product, products
 from core.identity.models import Role, RoleAssignment
+from core.identity.selectors import account_admins
 from core.kit.problems import NotAllowed, NotFound
+
+# As many names as somebody reads.
+MOST_GIVERS = 3
 
 Branch = AbstractOrganization | AbstractTeam
 
@@ -195,3 +199,13 @@ def _appointments_in(product: Product, scope: Scope) -> Q:
 def _in_use(model: Any) -> QuerySet[Any]:
     rows: QuerySet[Any] = model._default_manager.filter(archived_at=None).values("pk")
     return rows
+
+
+def givers_of(product: Product, place: Any) -> list[str]:
+    """Return by name who can give the member of a place more credits, the nearest first."""
+    mine, people = place.member.user_id, []
+    for node in (place.team, place.organization):
+        if node is not None and not people:
+            people = [row.user for row in administrators_of(product, node) if row.user.is_active]
+    people = [one for one in people if one.pk != mine] or list(account_admins()[: MOST_GIVERS + 1])
+    return [str(one) for one in people if one.pk != mine][:MOST_GIVERS]

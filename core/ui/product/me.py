@@ -1,19 +1,25 @@
 """A member's own page: what they can spend and from where, what they may call, what they called."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
 
 from core.access.scopes import EVERYTHING
-from core.credits.selectors import Payer, payers_of
+from core.credits.caps import caps_of_all
+from core.credits.cycles import last_day_of
+from core.credits.selectors import Payer, book_of, open_cycle_of, payers_of
+from core.hierarchy.administration import givers_of
 from core.hierarchy.policies import path_of
 from core.hierarchy.selectors import member_of_user, places_of
 from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
 from core.ui.product import llms
+from core.ui.product.credits.caps import CapRow
 from core.ui.product.urls import ProductSite
 from core.usage import selectors as usage
 
@@ -67,6 +73,9 @@ def urls(site: ProductSite) -> list[URLPattern]:
             place=place,
             sources=sources,
             spendable=sum(max(source.free, 0) for source in sources),
+            caps=_caps(site, place),
+            renews_on=_renews_on(site),
+            helpers=givers_of(site.product, place),
             days=DAYS,
             totals=usage.totals(site.slug, EVERYTHING, since=since, member_id=member.pk),
             chart=_chart(own_days),
@@ -99,6 +108,24 @@ def _sources(payers: list[Payer], place: Any) -> list[Source]:
         icon, name = names[payer.kind]
         rows.append(Source(name, _REASONS[payer.via], icon, payer.free))
     return rows
+
+
+def _caps(site: ProductSite, place: Any) -> list[CapRow]:
+    """Return what limits the member's calls here, whoever pays, the nearest first."""
+    names = {place.pk: gettext("Your own"), place.organization_id: str(place.organization)}
+    if place.team_id:
+        names[place.team_id] = str(place.team)
+    states = caps_of_all(book_of(site.slug), names)
+    order = [place.pk, place.team_id, place.organization_id]
+    rows = [CapRow(state, names[state.subject], "") for state in states]
+    return sorted(rows, key=lambda row: order.index(row.cap.subject))
+
+
+def _renews_on(site: ProductSite) -> date | None:
+    """Return the first day of the next cycle where the account is; None if there is no other."""
+    book = book_of(site.slug)
+    last = last_day_of(open_cycle_of(book).ends_at, book.time_zone)
+    return last + timedelta(days=1) if last else None
 
 
 def _chart(days: list[usage.Day]) -> Chart:

@@ -1,5 +1,6 @@
 """Overview: what is left, what was used, who used it, what changed, and what to do first."""
 
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -7,6 +8,7 @@ from django.urls import URLPattern, path, reverse
 
 from core.access.permissions import may
 from core.access.scopes import Scope, scope_of
+from core.credits.cycles import first_day_of
 from core.credits.selectors import BookFigures, book_of, figures_of, open_cycle_of
 from core.hierarchy.administration import nodes_in
 from core.hierarchy.selectors import members_for, teams_for
@@ -44,7 +46,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             days=days,
             periods=PERIODS,
             **(_checklist(request, site) if scope.everything else {}),
-            cycle=open_cycle_of(book_of(site.slug)),
+            cycle_since=_cycle_since(site),
             totals=usage.totals(site.slug, scope, since=since),
             charts=_charts(by_day),
             top_llms=usage.totals_by(site.slug, scope, "llm", since=since, limit=TOP),
@@ -65,6 +67,11 @@ def urls(site: ProductSite) -> list[URLPattern]:
         path("", overview, name="overview"),
         path("first-steps/", put_away, name="first-steps"),
     ]
+
+
+def _cycle_since(site: ProductSite) -> date:
+    book = book_of(site.slug)
+    return first_day_of(open_cycle_of(book).starts_at, book.time_zone)
 
 
 def _days(request: HttpRequest) -> int:

@@ -35,8 +35,11 @@ def credits(amount: int | str | None) -> str:
 
 @register.filter
 def credits_exact(amount: int | None) -> str:
-    """Micro-credits as credits, exactly."""
-    return "–" if amount is None else format_credits(amount)
+    """Micro-credits as credits, exactly, with thousands separators."""
+    if amount is None:
+        return "–"
+    whole, point, fraction = format_credits(amount).partition(".")
+    return f"{int(whole):,}{point}{fraction}" if whole != "-0" else f"-0{point}{fraction}"
 
 
 @register.filter

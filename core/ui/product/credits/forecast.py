@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from core.credits.cycles import last_day_of
 from core.credits.models import Book
 from core.credits.outlook import BookOutlook, outlook_of
 from core.credits.selectors import BookFigures
@@ -18,10 +19,14 @@ _AHEAD_DAYS = 14
 def forecast_context(book: Book, figures: BookFigures | None = None) -> dict[str, Any]:
     """Return what the card of the forecast needs, by the open cycle's `figures` if known."""
     made = outlook_of(book, figures)
-    return {"outlook": made, "forecast_chart": _chart(made), "forecast_text": _text(made)}
+    return {
+        "outlook": made,
+        "forecast_chart": _chart(book, made),
+        "forecast_text": _text(book, made),
+    }
 
 
-def _text(made: BookOutlook) -> str:
+def _text(book: Book, made: BookOutlook) -> str:
     expected = made.expected
     if expected.burn == 0:
         return _("Nothing was used in the last days, so there is nothing to go by yet.")
@@ -29,11 +34,12 @@ def _text(made: BookOutlook) -> str:
     if expected.runs_out_on is not None:
         return f"{rate} " + _("At this rate they run out on %s.") % _day(expected.runs_out_on)
     if made.cycle.ends_at is not None:
-        return f"{rate} " + _("They last to the end of the cycle on %s.") % _day(made.cycle.ends_at)
+        last = last_day_of(made.cycle.ends_at, book.time_zone)
+        return f"{rate} " + _("They last to the end of the cycle on %s.") % _day(last)
     return f"{rate} " + _("They last for more than a year.")
 
 
-def _chart(made: BookOutlook) -> Chart:
+def _chart(book: Book, made: BookOutlook) -> Chart:
     """Return what was left at the end of each day, as far as use explains it, and what will be."""
     known = len(made.days)
     left = made.figures.left
@@ -59,7 +65,7 @@ def _chart(made: BookOutlook) -> Chart:
                 unit=_("credits"),
             ),
         ),
-        summary=_text(made),
+        summary=_text(book, made),
         unit=_("credits"),
     )
 

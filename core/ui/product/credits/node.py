@@ -13,7 +13,7 @@ from core.access.scopes import Scope
 from core.credits.caps import caps_of
 from core.credits.effective import Effective, effective_of
 from core.credits.errors import IdempotencyMismatch, InsufficientCredits
-from core.credits.models import Cap, CapWindow, Cycle, Wallet, WalletKind
+from core.credits.models import Cap, CapWindow, Wallet, WalletKind
 from core.credits.selectors import allocations_of, balances_of, open_cycle_of
 from core.credits.services import allocating, capping
 from core.credits.services.standing import standing_of
@@ -32,7 +32,15 @@ from core.kit.problems import NotFound, Problem
 from core.ui.forms import CockpitForm, CreditsField
 from core.ui.middleware import actor_of
 from core.ui.pages import problems_as_form_errors, problems_as_messages, render_page
-from core.ui.product.credits.shared import bound, cycle_named, home_of, known, scope_in, sentence_of
+from core.ui.product.credits.shared import (
+    bound,
+    cycle_choices,
+    cycle_named,
+    home_of,
+    known,
+    scope_in,
+    sentence_of,
+)
 from core.ui.product.urls import ProductSite
 
 VIAS = {
@@ -250,7 +258,7 @@ def shown(site: ProductSite, request: HttpRequest, found: NodeWallet, **bound: A
         statement=statement,
         cycle=cycle,
         past=past,
-        cycles=Cycle.objects.filter(book=wallet.book).order_by("-number")[:24],
+        cycles=cycle_choices(wallet.book, cycle),
         caps=caps_of(wallet.book, found.node.pk) if found.node is not None else [],
         windows=dict(CapWindow.choices),
         **{

@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from core.access.scopes import Scope, scope_of
+from core.credits.cycles import first_day_of
 from core.credits.errors import InsufficientCredits
-from core.credits.models import Cycle, Wallet
+from core.credits.models import Book, Cycle, Wallet
 from core.credits.selectors import book_of
 from core.hierarchy.node_wallets import NodeWallet
 from core.hierarchy.product import Product
@@ -89,6 +90,23 @@ def cycle_named(site: ProductSite, text: str) -> Cycle | None:
     if found is None:
         raise NotFound(_("There is no such cycle."))
     return None if found.state == "open" else found
+
+
+def cycle_choices(book: Book, shown: Cycle) -> list[tuple[int, str, bool]]:
+    """Return the latest cycles to choose from: number, label, and whether it is the one shown."""
+    rows = Cycle.objects.filter(book=book).order_by("-number")[:24]
+    return [
+        (
+            row.number,
+            _("Cycle %(number)s, from %(day)s")
+            % {
+                "number": row.number,
+                "day": f"{first_day_of(row.starts_at, book.time_zone):%-d %b %Y}",
+            },
+            row.pk == shown.pk,
+        )
+        for row in rows
+    ]
 
 
 def id_of(text: str) -> UUID | None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 from core.access.permissions import may
 from core.access.scopes import Scope
 from core.credits import alerts as thresholds
+from core.credits.cycles import first_day_of, last_day_of
 from core.credits.models import Act, Book, Cycle, CycleState, WalletKind
 from core.credits.selectors import (
     BookFigures,
@@ -30,9 +31,11 @@ from core.kit.problems import NotAllowed, NotFound, Problem
 from core.ui.forms import CockpitForm, CreditsField
 from core.ui.middleware import actor_of
 from core.ui.pages import is_partial, problems_as_messages, render_page
+from core.ui.product.credits.caps import cap_rows
 from core.ui.product.credits.forecast import forecast_context
 from core.ui.product.credits.shared import (
     bound,
+    cycle_choices,
     cycle_named,
     home_of,
     id_of,
@@ -256,8 +259,8 @@ def _beside(
     """Return what stands around the tree."""
     shown: dict[str, Any] = {
         "acts": last_acts(site.product, scope, tree.book),
-        "cycles": Cycle.objects.filter(book=tree.book).order_by("-number")[:24],
-        "cycle_hint": _cycle(tree.cycle),
+        "cycles": cycle_choices(tree.book, tree.cycle),
+        "cycle_hint": _cycle(tree.book, tree.cycle),
     }
     if tree.figures is None:
         return shown | {"branch": branch_credits(site.product, scope)}
@@ -280,6 +283,7 @@ def _of_the_book(
         ),
         "alerts": AlertsForm(initial={"percents": ", ".join(map(str, book.alert_at))}),
         "movements": last_movements(site.product, book),
+        "caps": cap_rows(site.product, book),
         **forecast_context(book, figures if tree.cycle.state == CycleState.OPEN else None),
     }
 
@@ -307,6 +311,8 @@ def _links(site: ProductSite) -> dict[str, Any]:
     return {**links, "home_url": f"{site.slug}:credits", "nonce": uuid7}
 
 
-def _cycle(cycle: Cycle) -> str:
-    until = f" until {cycle.ends_at:%-d %B}" if cycle.ends_at else ""
-    return f"cycle {cycle.number}, since {cycle.starts_at:%-d %B}{until}"
+def _cycle(book: Book, cycle: Cycle) -> str:
+    first = first_day_of(cycle.starts_at, book.time_zone)
+    last = last_day_of(cycle.ends_at, book.time_zone)
+    until = f" {_('until')} {last:%-d %B}" if last else ""
+    return f"{_('cycle')} {cycle.number}, {_('since')} {first:%-d %B}{until}"
