@@ -130,8 +130,8 @@ class Plan:
         """Whether all of those get the same, to the micro-credit."""
         return len(self._equal_shares) == 1
 
-    def first(self, count: int, *, about: UUID | None = None) -> list[Change]:
-        """Return a few of the changes, what matters most first.
+    def some(self, count: int, *, start: int = 0, about: UUID | None = None) -> list[Change]:
+        """Return a few of the changes from the `start`th on, what matters most first.
 
         Those that lack credits, the one that it is about, the source, who shares; then those that
         credits only pass through.
@@ -144,7 +144,7 @@ class Plan:
             only_passes = wallet not in self.after and not self._deltas.get(wallet)
             (passing if only_passes else staying).append(wallet)
         order = dict.fromkeys((*lacking, *named, self.source, *staying, *passing))
-        return [self.change_of(wallet) for wallet in list(order)[:count]]
+        return [self.change_of(wallet) for wallet in list(order)[start : start + count]]
 
     def change_of(self, wallet: UUID) -> Change:
         """Return what it does to one of its wallets."""

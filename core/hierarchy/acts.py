@@ -12,6 +12,7 @@ from core.credits.errors import CannotUndo
 from core.credits.models import Act, Book, RuleChange, Split, Transfer, Wallet
 from core.credits.services.locking import among
 from core.credits.services.undoing import UNDOABLE
+from core.credits.split_rules import FIXED
 from core.hierarchy.node_wallets import archived_among
 from core.hierarchy.product import Product
 from core.hierarchy.selections import wallets_below
@@ -30,6 +31,7 @@ LABELS = {
     "credits.undone": "Undid an act",
 }
 MOST = 8
+_MOST_RULES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ def last_acts(product: Product, scope: Scope, book: Book, *, limit: int = MOST) 
     allowed = acts_in(product, scope, [act.pk for act in rows])
     shown = [act for act in rows if act.pk in allowed][:limit]
     ends = _largest_of([act.pk for act in shown])
+    # An act may move nothing now, and still say what a node gets from the next cycle on.
+    ends |= _rules_of([act.pk for act in shown if act.pk not in ends])
     # Of a split, what was divided says more than one of those who share it.
     about: dict[UUID, UUID] = {act: wallet for act, (wallet, _amount) in ends.items()}
     about |= {act.pk: act.source for act in shown if act.source is not None}
@@ -124,6 +128,16 @@ def acts_in(product: Product, scope: Scope, acts: Collection[UUID]) -> set[UUID]
         if changed and wallets - below <= sources:
             allowed.add(act)
     return allowed
+
+
+def _rules_of(acts: Collection[UUID]) -> dict[UUID, tuple[UUID, int]]:
+    """Return whose amount each act set, and to what; of several, the one with its own."""
+    found: dict[UUID, tuple[UUID, int]] = {}
+    rows = RuleChange.objects.filter(act__in=acts).order_by("-id")
+    for act, wallet, rule in rows.values_list("act", "wallet", "after")[:_MOST_RULES]:
+        if act not in found or (rule and rule["mode"] == FIXED):
+            found[act] = (wallet, rule["amount"] if rule else 0)
+    return found
 
 
 def _largest_of(acts: Collection[UUID]) -> dict[UUID, tuple[UUID, int]]:

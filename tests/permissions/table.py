@@ -396,6 +396,7 @@ def platform_api() -> list[Row]:
         *rest_rows("GET", SUPER_ADMINS, *lists, f"{at}/usage", f"{at}/audit"),
         *rest_rows("GET", SUPER_ADMINS, f"{at}/audit/<uuid:entry_id>", one, *ceilings, model),
         *rest_rows("GET", SUPER_ADMINS, f"{one}/admins", f"{one}/credit-terms"),
+        *rest_rows("GET", SUPER_ADMINS, f"{one}/credit-cycles"),
         *rest_rows("POST", SUPER_ADMINS, *lists, *acts, *money, *llm_acts, f"{admin}/invite"),
         *rest_rows("PATCH", SUPER_ADMINS, one, *ceilings, model),
         *rest_rows("DELETE", SUPER_ADMINS, admin, f"{model}/credential"),

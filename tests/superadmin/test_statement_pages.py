@@ -251,3 +251,17 @@ def test_statements_are_listed_billed_and_fetched_over_rest(
     assert early.status_code == 409
     assert (billed["state"], billed["reference"]) == ("invoiced", "INV-7")
     assert paid.json()["state"] == "settled"
+
+
+def test_cycles_of_an_account_are_read_over_rest(
+    sam_client: AccountClient, owed: StatementSummary
+) -> None:
+    body = sam_client.get(
+        "/api/superadmin/v1/accounts/acme/credit-cycles", {"product": "copilot"}
+    ).json()
+
+    newest, closed = body["items"][:2]
+    assert (newest["state"], newest["billed"]) == ("open", None)
+    assert (closed["overflow_used"], closed["billed"]) == ("12.5", "12.5")
+    assert closed["statement"] == str(owed.pk)
+    assert float(body["recommended_overflow"]) >= 12.5

@@ -9,6 +9,7 @@ from superadmin.api.v1.admins import AdminViewSet
 from superadmin.api.v1.catalogue import LlmViewSet, PriceViewSet
 from superadmin.api.v1.ceilings import FeaturesViewSet, OffersViewSet
 from superadmin.api.v1.credits import CreditTermsViewSet, GrantViewSet
+from superadmin.api.v1.cycles import AccountCyclesViewSet
 from superadmin.api.v1.statements import PlatformStatementViewSet
 from superadmin.api.v1.usage import PlatformAuditViewSet, UsageViewSet
 
@@ -37,6 +38,7 @@ urlpatterns = [
     _route(f"{_ACCOUNT}/features", FeaturesViewSet, _ONE),
     _route(f"{_ACCOUNT}/llms", OffersViewSet, _ONE),
     _route(f"{_ACCOUNT}/credit-terms", CreditTermsViewSet, {"get": "retrieve", "post": "create"}),
+    _route(f"{_ACCOUNT}/credit-cycles", AccountCyclesViewSet, {"get": "list"}),
     _route(f"{_ACCOUNT}/credit-factor", CreditTermsViewSet, {"post": "set_factor"}),
     _route(f"{_ACCOUNT}/grants", GrantViewSet, {"post": "create"}),
     _route(f"{_ACCOUNT}/take-backs", GrantViewSet, {"post": "take_back"}),

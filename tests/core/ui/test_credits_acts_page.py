@@ -11,6 +11,7 @@ from core.credits.selectors import balance_of, open_cycle_of
 from core.hierarchy.selections import unallocated_id
 from core.kit.ids import uuid7
 from core.tenancy.context import in_account
+from core.ui.product.credits import splits
 from tenants.models import Account
 from tests.clients import AccountClient
 from tests.core.ui.branch import ProductBranch, text_of, whole
@@ -471,3 +472,22 @@ def test_a_smaller_split_says_what_goes_back_up(
     )
 
     assert "60 go back up through it" in page
+
+
+def test_a_long_preview_goes_on_line_by_line(
+    ada_client: AccountClient, branch: ProductBranch, home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(splits, "MOST_ROWS", 2)
+    at = f"{home}{branch.organization.wallet_id}/split/"
+    sent = {"level": "membership", "total": "9", "nonce": nonce()}
+    htmx = {"headers": {"HX-Request": "true"}}
+
+    first = ada_client.get(at, sent, **htmx)  # type: ignore[arg-type]
+    rest = ada_client.get(at, {**sent, "start": "2"}, **htmx)  # type: ignore[arg-type]
+
+    every = first.context["plan"].wallets
+    shown = [row.change.wallet for row in (*first.context["rows"], *rest.context["rows"])]
+    assert first.context["more_at"] == 2
+    assert first.context["rows_left"] == len(every) - 2
+    assert shown == list(every[:4])
+    assert "<form" not in rest.content.decode()

@@ -117,6 +117,11 @@ def id_of(text: str) -> UUID | None:
         return None
 
 
+def number_of(text: str) -> int:
+    """Read how many rows come before, from an address; 0 if it is no such number."""
+    return int(text) if text.isdecimal() and len(text) < 7 else 0
+
+
 def home_of(site: ProductSite) -> str:
     """Return the address of the credits page."""
     return reverse(f"{site.slug}:credits")

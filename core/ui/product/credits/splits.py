@@ -23,11 +23,19 @@ from core.kit.problems import Problem
 from core.ui.forms import CockpitForm, CreditsField
 from core.ui.middleware import actor_of
 from core.ui.pages import render_page
-from core.ui.product.credits.shared import bound, home_of, id_of, known, scope_in, sentence_of
+from core.ui.product.credits.shared import (
+    bound,
+    home_of,
+    id_of,
+    known,
+    number_of,
+    scope_in,
+    sentence_of,
+)
 from core.ui.product.urls import ProductSite
 
-# More rows of a preview than anybody reads; the figures above them count all.
-MOST_ROWS = 200
+# So many lines of a preview come at once; the figures above them count all.
+MOST_ROWS = 50
 _LEVEL_NAMES = {
     WalletKind.ORGANIZATION: gettext_lazy("All organizations"),
     WalletKind.TEAM: gettext_lazy("All teams"),
@@ -99,7 +107,7 @@ def split_page(site: ProductSite, request: HttpRequest, source_id: UUID) -> Http
         bound = request.GET
     form = SplitForm(bound, source=source, count=len(picked))
     plan = rows = None
-    fault, status = "", 200
+    fault, status, start = "", 200, number_of(given.get("start", ""))
     if form.is_valid():
         values = form.cleaned_data
         try:
@@ -117,7 +125,7 @@ def split_page(site: ProductSite, request: HttpRequest, source_id: UUID) -> Http
                     return HttpResponseRedirect(home_of(site))
                 status = SplitChanged.status
             plan = splitting.plan_split(wish)
-            rows = named(site, plan)
+            rows = named(site, plan, start=start)
         except Problem as problem:
             fault = sentence_of(site.product, problem)
             status = 422 if request.method == "POST" else 200
@@ -126,7 +134,8 @@ def split_page(site: ProductSite, request: HttpRequest, source_id: UUID) -> Http
         "product/split_credits.html",
         title=_("Split equally"),
         crumbs=[(_("Credits"), home_of(site))],
-        fragment="preview",
+        fragment="rest" if start else "preview",
+        **_rest(plan, start),
         status=status,
         form=form,
         fault=fault,
@@ -235,9 +244,15 @@ def outcome(site: ProductSite, wallet: Wallet, amount: int, how: splitting.How) 
     return Outcome(how, named(site, plan, about=wallet.pk), plan, "")
 
 
-def named(site: ProductSite, plan: Plan, *, about: UUID | None = None) -> list[Row]:
-    """Return the lines of a plan by name, at most as many as fit, what matters most first."""
-    shown = plan.first(MOST_ROWS, about=about)
+def _rest(plan: Plan | None, start: int) -> dict[str, int]:
+    """Return where the lines of a plan go on, and how many are left; zero if none."""
+    left = max(len(plan.wallets) - start - MOST_ROWS, 0) if plan else 0
+    return {"more_at": start + MOST_ROWS if left else 0, "rows_left": left}
+
+
+def named(site: ProductSite, plan: Plan, *, start: int = 0, about: UUID | None = None) -> list[Row]:
+    """Return some lines of a plan by name, what matters most first."""
+    shown = plan.some(MOST_ROWS, start=start, about=about)
     labels = wallet_labels(
         site.product, Wallet.objects.filter(pk__in=[change.wallet for change in shown])
     )

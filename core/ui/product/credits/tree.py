@@ -40,6 +40,7 @@ from core.ui.product.credits.shared import (
     home_of,
     id_of,
     known,
+    number_of,
     scope_in,
     sentence_of,
 )
@@ -157,13 +158,12 @@ def branch(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResp
     if not is_partial(request):
         return HttpResponseRedirect(f"{home_of(site)}?open={found.node.pk}")
     past = cycle_named(site, request.GET.get("cycle", ""))
-    start = request.GET.get("start", "0")
     rows = branch_rows(
         site.product,
         scope,
         found,
         cycle=past or open_cycle_of(found.wallet.book),
-        start=int(start) if start.isdecimal() and len(start) < 7 else 0,
+        start=number_of(request.GET.get("start", "")),
     )
     can_manage = may(request.user, site.permission("manage_credits")) and past is None
     return render_page(
