@@ -10,7 +10,7 @@ from core.access import object_permissions
 from core.access.scopes import Scope, scope_of
 from core.hierarchy.models import AbstractMember, AbstractOrganization, AbstractTeam
 from core.hierarchy.product import Product, products
-from core.identity.models import Role, RoleAssignment
+from core.identity.models import Role, RoleAssignment, User
 from core.identity.selectors import account_admins
 from core.kit.problems import NotAllowed, NotFound
 
@@ -203,7 +203,8 @@ def _in_use(model: Any) -> QuerySet[Any]:
 
 def givers_of(product: Product, place: Any) -> list[str]:
     """Return by name who can give the member of a place more credits, the nearest first."""
-    mine, people = place.member.user_id, []
+    mine = place.member.user_id
+    people: list[User] = []
     for node in (place.team, place.organization):
         if node is not None and not people:
             people = [row.user for row in administrators_of(product, node) if row.user.is_active]
