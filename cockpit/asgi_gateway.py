@@ -70,6 +70,9 @@ async def open_gateway() -> AsyncIterator[Gateway]:
 
 GATEWAY_SETTINGS = GatewaySettings(
     allows_origin=allows_origin,
+    most_bytes_in_flight=env.number("COCKPIT_GATEWAY_BODIES_MB", 256, low=32, high=65_536)
+    * 1024
+    * 1024,
     processes=env.number("COCKPIT_GATEWAY_PROCESSES", 1, low=1, high=10_000),
     proxies=env.number("COCKPIT_TRUSTED_PROXIES", 0, low=0, high=10),
 )

@@ -86,7 +86,9 @@ class _Calls:
             if not is_small(request.headers):
                 # Who is no caller of ours fills no memory.
                 await gateway.know(credential)
-            body = await self._path.read(request, gateway.settings)
+            with gateway.bodies.room() as room:
+                counted = Request(scope, room.counted(receive))
+                body = await self._path.read(counted, gateway.settings)
             call = gateway.open_call(
                 credential,
                 body,
@@ -125,7 +127,9 @@ async def _model(request: Request) -> Response:
 
 async def _test_deployment(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
-    body = bodies.parse(await read_body(request, gateway.settings))
+    with gateway.bodies.room() as room:
+        counted = Request(request.scope, room.counted(request.receive))
+        body = bodies.parse(await read_body(counted, gateway.settings))
     ticket = probing.read_ticket(str(body.get("ticket", "")))
     verdict = await gateway.test_deployment(ticket)
     return json_response(verdict.body(), headers=_headers())

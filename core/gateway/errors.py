@@ -237,7 +237,7 @@ def error_body(problem: Problem) -> dict[str, Any]:
 def error_headers(problem: Problem) -> dict[str, str]:
     """Return headers that tell a client whether trying again makes sense."""
     headers = {}
-    if problem.status == 429:
+    if problem.status == 429 or isinstance(problem, Overloaded):
         headers["retry-after"] = str(problem.extensions.get("retry_after_seconds", 1))
     # OpenAI's SDKs repeat a 409 or 429, and obey this header where nothing would change.
     if problem.status in {402, 409} or isinstance(problem, TooManyTokens):

@@ -14,6 +14,7 @@ from core.gateway.dispatching import Dispatcher
 from core.gateway.ending import Ender
 from core.gateway.entitlement import usable_llms
 from core.gateway.errors import AccountSuspended, CallStopped, Overloaded, problem_of
+from core.gateway.inflight import Bodies
 from core.gateway.journal import Journal
 from core.gateway.leaving import is_leaving
 from core.gateway.pipeline import Call, Services
@@ -60,6 +61,7 @@ class Gateway:
         traces: Traces | None = None,
     ) -> None:
         self.settings = settings or GatewaySettings()
+        self.bodies = Bodies(self.settings.most_bytes_in_flight)
         self._threads = DatabaseThreads()
         self._directory = directory
         self._pool = GuardrailPool()

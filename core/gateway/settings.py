@@ -10,6 +10,8 @@ class GatewaySettings:
 
     # Two dozen inline images; the whole body is in memory while the call runs.
     most_body_bytes: int = 20 * 1024 * 1024
+    # All bodies of a process that are on their way in: a dozen of the largest.
+    most_bytes_in_flight: int = 256 * 1024 * 1024
     # A client that sends its body drop by drop holds a connection, nothing else.
     body_seconds: float = 30.0
     # Providers cut streams at ten minutes.

@@ -52,10 +52,12 @@ class Answer:
 class Exchange:
     """One request on its way. `hang_up()` is the client's cable being pulled."""
 
-    def __init__(self, app: ASGIApp, scope: dict[str, Any], body: bytes) -> None:
+    def __init__(
+        self, app: ASGIApp, scope: dict[str, Any], body: bytes, *, more: bool = False
+    ) -> None:
         self.answer = Answer()
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
-        self._incoming.put_nowait({"type": "http.request", "body": body, "more_body": False})
+        self._incoming.put_nowait({"type": "http.request", "body": body, "more_body": more})
         self._progress = asyncio.Event()
         self._is_gone = False
         self.task = asyncio.create_task(self._run(app, scope))
@@ -116,8 +118,10 @@ class GatewayClient:
         headers: Mapping[str, str] | None = None,
         raw: bytes | None = None,
         method: str = "POST",
+        more: bool = False,
+        address: str = "127.0.0.1",
     ) -> Exchange:
-        """Send a request and return at once."""
+        """Send a request, or with `more` the beginning of one, and return at once."""
         content = raw if raw is not None else json.dumps(json_body).encode()
         sent = {"content-type": "application/json", **(headers or {})}
         if token is not None:
@@ -132,11 +136,11 @@ class GatewayClient:
             "root_path": "",
             "scheme": "http",
             "query_string": b"",
-            "client": ("127.0.0.1", 1),
+            "client": (address, 1),
             "server": ("127.0.0.1", 8001),
             "headers": [(key.lower().encode(), value.encode()) for key, value in sent.items()],
         }
-        return Exchange(self._app, scope, content)
+        return Exchange(self._app, scope, content, more=more)
 
     async def post(self, path: str, json_body: Any = None, **options: Any) -> Answer:
         """Send a request and wait for the whole answer."""

@@ -7,6 +7,8 @@ import pytest
 from django.db import OperationalError
 
 from core.gateway import media
+from core.gateway.gateway import Gateway
+from core.gateway.inflight import Bodies
 from tests.core.gateway.client import GatewayClient, chat_body
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.ledger import FakeLedger
@@ -83,6 +85,32 @@ async def test_stranger_s_large_body_is_not_even_read(client: GatewayClient) -> 
     assert answer.status == 401
     # What it has sent still waits to be read.
     assert exchange.unread == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_bodies_on_their_way_in_hold_a_bounded_share_of_memory(
+    client: GatewayClient, gateway: Gateway, upstream: FakeUpstream, path: str
+) -> None:
+    gateway.bodies = Bodies(100_000)
+    body = {**chat_body("word " * 12_000, "ok", {}), "max_tokens": 5}
+    raw = orjson.dumps(body)
+    slow = client.open(path, raw=raw, more=True)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert gateway.bodies.held == len(raw)
+
+    refused = await client.open(path, raw=raw).done()
+
+    assert refused.status == 503
+    assert refused.error["code"] == "overloaded"
+    assert int(refused.headers["retry-after"]) > 0
+    assert ("type" in refused.body) is (path == "/v1/messages")
+    slow.hang_up()
+    await slow.done()
+    assert gateway.bodies.held == 0
+    assert (await client.open(path, raw=raw).done()).status == 200
+    assert (await client.open(path, raw=raw + b"}").done()).status == 400
+    assert gateway.bodies.held == 0
 
 
 async def test_who_hangs_up_takes_nothing_from_the_call_under_the_same_key(
