@@ -146,6 +146,14 @@ class RateLimited(Problem):
     status = 429
 
 
+class TooManyUnknownKeys(Problem):
+    """An address has tried more keys that nobody knows than it may."""
+
+    code = "too_many_unknown_keys"
+    title = "Too many unknown keys came from this address"
+    status = 429
+
+
 class TooManyTokens(Problem):
     """The call alone is over what the key may use in a minute."""
 

@@ -15,9 +15,10 @@ from uuid import UUID
 
 from core.gateway.errors import AddressNotAllowed, InvalidKey
 from core.gateway.ports import AccountSnapshot, Directory, Principal, WalletNote
+from core.gateway.strangers import Strangers
 from core.gateway.threads import DatabaseThreads
 from core.kit.clock import now
-from core.kit.problems import Problem
+from core.kit.problems import Problem, Unauthenticated
 from core.tenancy.context import AccountRef
 
 KEY_PREFIX = "ck_"
@@ -56,6 +57,7 @@ class Snapshots:
         self._directory = directory
         self._threads = threads
         self._versions: dict[str, int] = {}
+        self._strangers = Strangers()
         self._principals: _Cache[bytes, Principal] = _Cache(MOST_PRINCIPALS)
         self._accounts: _Cache[UUID, AccountSnapshot] = _Cache(MOST_ACCOUNTS)
         self._listeners: list[Callable[[str], None]] = []
@@ -92,13 +94,25 @@ class Snapshots:
             InvalidKey: nobody we know, or no longer.
             NotAllowed: known, but may not call.
             AddressNotAllowed: not from this address.
+            TooManyUnknownKeys: from this address came too many that are unknown.
         """
 
         def read() -> Principal:
+            # Again: while this one waited for its thread, others from there may have failed.
+            self._strangers.check(credential.address)
+            try:
+                return find()
+            except Unauthenticated:
+                self._strangers.missed(credential.address)
+                raise
+
+        def find() -> Principal:
             if credential.token.startswith(KEY_PREFIX):
                 return self._directory.principal_for_key(credential.token)
             return self._directory.principal_for_user_token(credential.token, credential.team)
 
+        if credential.digest not in self._principals:
+            self._strangers.check(credential.address)
         principal = await self._principals.get(
             credential.digest, lambda: self._threads.run(read), self._is_current_principal
         )
@@ -150,6 +164,9 @@ class _Cache(Generic[K, T]):
         self._most = most
         self._entries: OrderedDict[K, _Entry[T]] = OrderedDict()
         self._reading: dict[K, asyncio.Task[_Entry[T]]] = {}
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._entries
 
     def fresh_values(self) -> list[T]:
         now = time.monotonic()

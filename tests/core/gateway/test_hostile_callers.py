@@ -1,14 +1,17 @@
 """Callers who mean harm: bodies that break, calls that take away what another call holds."""
 
 import asyncio
+from ipaddress import ip_address
 
 import orjson
 import pytest
 from django.db import OperationalError
 
-from core.gateway import media
+from core.gateway import media, strangers as strangers_of
+from core.gateway.errors import TooManyUnknownKeys
 from core.gateway.gateway import Gateway
 from core.gateway.inflight import Bodies
+from core.gateway.strangers import Strangers
 from tests.core.gateway.client import GatewayClient, chat_body
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.ledger import FakeLedger
@@ -111,6 +114,45 @@ async def test_bodies_on_their_way_in_hold_a_bounded_share_of_memory(
     assert (await client.open(path, raw=raw).done()).status == 200
     assert (await client.open(path, raw=raw + b"}").done()).status == 400
     assert gateway.bodies.held == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_who_tries_keys_is_soon_not_even_looked_up(
+    client: GatewayClient, directory: FakeDirectory, upstream: FakeUpstream, path: str
+) -> None:
+    body = {**chat_body("Hello", "ok", {}), "max_tokens": 5}
+    assert (await client.post(path, body)).status == 200
+    directory.reads.clear()
+
+    tried = [client.open(path, body, token=f"ck_acme_guess-{n:04d}") for n in range(200)]
+    answers = [await exchange.done() for exchange in tried]
+
+    assert {answer.status for answer in answers} == {401, 429}
+    refused = next(answer for answer in answers if answer.status == 429)
+    assert refused.error["code"] == "too_many_unknown_keys"
+    assert refused.headers["retry-after"] == "1"
+    assert ("type" in refused.body) is (path == "/v1/messages")
+    assert directory.reads.count("key") < 80
+    # Known callers are served, and so is everybody elsewhere.
+    assert (await client.post(path, body)).status == 200
+    elsewhere = await client.post(path, body, token="ck_acme_guess-xxxx", address="192.0.2.7")
+    assert elsewhere.status == 401
+
+
+async def test_address_has_a_bounded_share_of_memory_and_gets_its_tries_back() -> None:
+    at = [0.0]
+    strangers = Strangers(clock=lambda: at[0])
+    for n in range(strangers_of.MOST_ADDRESSES + 10):
+        strangers.missed(str(ip_address(2**32 - 1 - n)))
+    assert len(strangers._tried) == strangers_of.MOST_ADDRESSES
+    for n in range(strangers_of.MOST_AT_ONCE):
+        strangers.check("2001:db8::1")
+        strangers.missed(f"2001:db8::{n + 2:x}")
+    with pytest.raises(TooManyUnknownKeys):
+        strangers.check("2001:db8::1")
+    strangers.check("2001:db8:0:1::1")
+    at[0] += 1.0
+    strangers.check("2001:db8::1")
 
 
 async def test_who_hangs_up_takes_nothing_from_the_call_under_the_same_key(
