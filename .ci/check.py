@@ -25,7 +25,7 @@ CHECKS = {
     "format": (*PYTHON, "ruff", "format", "--check", "."),
     "lint": (*PYTHON, "ruff", "check", "."),
     "imports": LINT_IMPORTS,
-    "templates": (*PYTHON, "djlint", "--check", "--lint", "--quiet", "templates"),
+    "templates": (*PYTHON, "djlint", "--check", "--lint", "templates"),
     "spelling": (*PYTHON, "codespell_lib"),
     "deploy": (*MANAGE, "check", "--deploy", "--fail-level", "ERROR"),
     "migrations": (*MANAGE, "makemigrations", "--check", "--dry-run"),
