@@ -56,8 +56,8 @@ class WalletMoved(Conflict):
 class SplitChanged(Conflict):
     """Others take part, or they had something else, than the preview has shown."""
 
-    code = "changed_meanwhile"
-    title = "Somebody has just changed this"
+    code = "split_changed"
+    title = "What is split has just changed"
 
 
 class AccountSuspended(NotAllowed):

@@ -153,7 +153,7 @@ def _things_at(
     allocating.grant_credits(book=book, amount=9_000, actor=TESTS, idempotency_key=a_key())
     acts = [
         allocating.allocate_credits(
-            wallet=wallet, amount=3_000, actor=TESTS, idempotency_key=a_key()
+            wallet=wallet, amount=3_000, actor=TESTS, idempotency_key=a_key(), reason=f"For {mark}"
         )
         for wallet in (organization.wallet, team.wallet, place.wallet)
     ]

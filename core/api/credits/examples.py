@@ -159,4 +159,4 @@ WALLET_STATEMENT = {
     "closing": "375.75",
 }
 ALERTS = {"percents": [50, 80, 95, 100]}
-MEMBERSHIP_CREDITS = {**EFFECTIVE, "node": {"id": None, "name": "Mia Member in Content"}}
+MEMBERSHIP_CREDITS = {**EFFECTIVE, "node": {"id": None, "name": "Robin Reyes in Content"}}

@@ -268,7 +268,7 @@ class SplitInput(ReasonInput):
         required=False,
         max_length=64,
         help_text="What the preview answered. If others take part by now, or what they get in each "
-        "cycle was changed, nothing is applied: 409 `changed_meanwhile`; preview it again.",
+        "cycle was changed, nothing is applied: 409 `split_changed`; preview it again.",
     )
 
 

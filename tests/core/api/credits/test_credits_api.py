@@ -216,7 +216,7 @@ def test_a_split_of_others_than_were_seen_is_refused(
     mark = post("splits?preview=1", body).json()["mark"]
     post("allocations", {"wallet": str(content.wallet_id), "amount": "5"})
 
-    assert refused(post("splits", {**body, "mark": mark})) == (409, "changed_meanwhile")
+    assert refused(post("splits", {**body, "mark": mark})) == (409, "split_changed")
 
     assert wallet(rest, content)["free"] == "5"
     looked = post("splits?preview=1", body).json()
