@@ -28,6 +28,14 @@ def test_every_page_is_two_hops_or_fewer_from_the_readme() -> None:
     assert {page for page in PAGES if page not in near} == set()
 
 
+def test_every_picture_is_shown_somewhere() -> None:
+    shown = {target for page in PAGES for target, _ in _links(page)}
+
+    assert {
+        each for each in (ROOT / "docs" / "screenshots").iterdir() if each not in shown
+    } == set()
+
+
 def _links(page: Path) -> list[tuple[Path, str]]:
     found = []
     for path, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
