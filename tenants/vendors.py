@@ -52,6 +52,7 @@ class Vendor:
     credential: CredentialKind = "key"
     takes_address: bool = False
     address_example: str = ""
+    address_help: str | Promise = ""
     options: tuple[Option, ...] = ()
     model_example: str = ""
 
@@ -67,6 +68,7 @@ VENDORS: tuple[Vendor, ...] = (
         "azure",
         takes_address=True,
         address_example="https://company.openai.azure.com",
+        address_help=_("The endpoint of the resource, without a path."),
         options=(
             Option(
                 "api_version", _("API version"), "2025-04-01-preview", _VERSION, is_required=False
@@ -106,6 +108,7 @@ VENDORS: tuple[Vendor, ...] = (
         credential="optional_key",
         takes_address=True,
         address_example="https://llm.example.com/v1",
+        address_help=_("What comes before /chat/completions; with most servers it ends in /v1."),
     ),
     Vendor(
         "ollama",
@@ -114,6 +117,7 @@ VENDORS: tuple[Vendor, ...] = (
         credential="none",
         takes_address=True,
         address_example="https://ollama.example.com/v1",
+        address_help=_("With /v1 at its end: Ollama's own interface at /api is not asked."),
         model_example="llama3.3",
     ),
     Vendor(
@@ -123,6 +127,7 @@ VENDORS: tuple[Vendor, ...] = (
         credential="optional_key",
         takes_address=True,
         address_example="https://vllm.example.com/v1",
+        address_help=_("With /v1 at its end."),
         model_example="meta-llama/Llama-3.3-70B-Instruct",
     ),
 )

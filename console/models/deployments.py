@@ -99,6 +99,7 @@ class CheckOutcome(models.TextChoices):
     OK = "ok", _("It answers")
     CREDENTIAL = "credential", _("The credential is refused")
     UNKNOWN_MODEL = "unknown_model", _("The model is not there")
+    UNPAID = "unpaid", _("Nothing is left at the vendor")
     ADDRESS = "address", _("The address is not allowed")
     UNREACHABLE = "unreachable", _("It cannot be reached")
     TIMEOUT = "timeout", _("It took too long")

@@ -158,6 +158,7 @@ class DeploymentForm(CockpitForm):
                 label=_("Address"),
                 max_length=300,
                 widget=forms.URLInput(attrs={"placeholder": vendor.address_example, **_PLAIN}),
+                help_text=str(vendor.address_help),
             )
         for option in vendor.options:
             self.fields[option.name] = forms.CharField(

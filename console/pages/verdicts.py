@@ -12,7 +12,11 @@ WHAT_TO_DO = {
     ),
     CheckOutcome.UNKNOWN_MODEL: _(
         "The vendor has no such model, or this credential may not use it. Compare the model with "
-        "the vendor's list."
+        "the vendor's list, and an address that you typed in with its help."
+    ),
+    CheckOutcome.UNPAID: _(
+        "Address and credential are right, and your balance or quota at the vendor is used up. "
+        "Top it up there."
     ),
     CheckOutcome.ADDRESS: _(
         "Your account may not call this address. Use https and a public host, or ask a super "
@@ -27,8 +31,8 @@ WHAT_TO_DO = {
         "may do so at the second try."
     ),
     CheckOutcome.LIMITED: _(
-        "Address and credential are right, and the quota at the vendor is used up. Try again "
-        "later, or raise it there."
+        "Address and credential are right, and the vendor admits no more calls at the moment. Try "
+        "again later, or have the limit raised there."
     ),
     CheckOutcome.REJECTED: _(
         "Address and credential are right, and the vendor does not take the test message. Its "

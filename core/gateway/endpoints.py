@@ -8,12 +8,13 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
+from core.gateway.accents import spoken
 from core.gateway.ports import Deployment, Llm
 
-# Providers that take OpenAI's requests as they are, by LiteLLM's name. Mistral is not among them:
-# it refuses fields that OpenAI knows.
+# Providers that take OpenAI's requests, as they are or nearly (`accents`), by LiteLLM's name.
 _BASES = {
     "openai": "https://api.openai.com/v1",
+    "mistral": "https://api.mistral.ai/v1",
     "groq": "https://api.groq.com/openai/v1",
     "deepseek": "https://api.deepseek.com/v1",
     "openrouter": "https://openrouter.ai/api/v1",
@@ -54,7 +55,7 @@ def is_openai_compatible(deployment: Deployment) -> bool:
 def endpoint_of(llm: Llm, params: Mapping[str, Any]) -> Endpoint:
     """Return the request of one call."""
     headers = _headers(llm.deployment)
-    fields = {"model": llm.deployment.upstream_model, **_named(llm, params)}
+    fields = {"model": llm.deployment.upstream_model, **spoken(llm, params)}
     url = _url(llm)
     if llm.kind == "transcription":
         return Endpoint(url, headers, _form(fields))
@@ -78,17 +79,6 @@ def _headers(deployment: Deployment) -> dict[str, str]:
     return (
         {"api-key": key} if deployment.provider == "azure" else {"authorization": f"Bearer {key}"}
     )
-
-
-def _named(llm: Llm, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """OpenAI itself has given up the old name of the limit; everybody else still knows it."""
-    is_openais = llm.deployment.api_base is None and llm.deployment.provider == "openai"
-    if llm.kind != "chat" or not (is_openais or llm.deployment.provider == "azure"):
-        return params
-    renamed = dict(params)
-    if "max_tokens" in renamed:
-        renamed["max_completion_tokens"] = renamed.pop("max_tokens")
-    return renamed
 
 
 def _form(fields: Mapping[str, Any]) -> aiohttp.FormData:

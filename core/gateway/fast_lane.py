@@ -21,6 +21,7 @@ from core.gateway.endpoints import endpoint_of, is_openai_compatible
 from core.gateway.errors import UpstreamFailed
 from core.gateway.ports import Llm
 from core.gateway.upstream_errors import problem_of_upstream
+from core.gateway.upstream_refusals import UpstreamError, refusal_of
 from core.gateway.wire import Piece, Reply
 from core.kit.problems import Problem
 from core.tenancy.context import AccountRef
@@ -32,31 +33,6 @@ MOST_LINE_BYTES = 8 * 1024 * 1024
 MOST_ERROR_BYTES = 64 * 1024
 
 _DONE = b"[DONE]"
-
-
-class UpstreamError(Exception):
-    """A provider's refusal. `problem_of_upstream` reads the attributes."""
-
-    def __init__(self, status_code: int, message: str = "", retry_after: str = "") -> None:
-        super().__init__(f"status {status_code}")
-        self.status_code = status_code
-        self.message = message
-        self.litellm_response_headers = {"retry-after": retry_after}
-
-
-class ContextWindowExceededError(UpstreamError):
-    """The messages are too long for the LLM."""
-
-
-class ContentPolicyViolationError(UpstreamError):
-    """The provider's own policy refused."""
-
-
-_BY_CODE = {
-    "context_length_exceeded": ContextWindowExceededError,
-    "content_policy_violation": ContentPolicyViolationError,
-    "content_filter": ContentPolicyViolationError,
-}
 
 
 class FastLane:
@@ -174,8 +150,9 @@ def _body(raw: bytes) -> dict[str, Any]:
         raise UpstreamError(502) from None
     if not isinstance(body, dict):
         raise UpstreamError(502)
-    if body.get("error"):
-        raise _error_of(502, body)
+    # vLLM's errors have no field of their own.
+    if body.get("error") or body.get("object") == "error":
+        raise refusal_of(502, body)
     return body
 
 
@@ -186,16 +163,4 @@ async def _refusal(response: aiohttp.ClientResponse) -> UpstreamError:
         body = {}
     # Redirects are not followed, and a provider that sends one is not set up as it should be.
     status = 404 if 300 <= response.status < 400 else response.status
-    return _error_of(status, body, response.headers.get("retry-after", ""))
-
-
-def _error_of(status: int, body: Any, retry_after: str = "") -> UpstreamError:
-    error = body.get("error", body) if isinstance(body, dict) else {}
-    if isinstance(error, str):
-        error = {"message": error}
-    if not isinstance(error, dict):
-        error = {}
-    code = error.get("code") or error.get("type")
-    kind = _BY_CODE.get(code if isinstance(code, str) else "", UpstreamError)
-    message = error.get("message") or error.get("detail")
-    return kind(status, message if isinstance(message, str) else "", retry_after)
+    return refusal_of(status, body, response.headers.get("retry-after", ""))

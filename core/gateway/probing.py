@@ -25,6 +25,7 @@ from core.gateway.providers import Upstream
 from core.gateway.upstream_errors import (
     UpstreamCredential,
     UpstreamModelUnknown,
+    UpstreamUnpaid,
     UpstreamUnreachable,
 )
 from core.gateway.wire import Reply
@@ -122,6 +123,7 @@ async def probe(upstream: Upstream, asked: Probe) -> Verdict:
 _OUTCOMES: tuple[tuple[type[Problem], str], ...] = (
     (AddressRefused, "address"),
     (UpstreamModelUnknown, "unknown_model"),
+    (UpstreamUnpaid, "unpaid"),
     (UpstreamCredential, "credential"),
     (UpstreamUnreachable, "unreachable"),
     (UpstreamTimeout, "timeout"),

@@ -55,7 +55,7 @@ EXTRA_IMAGE_TOKENS = 1_250
 
 # Adapters that hand the address of an image to the provider. The others fetch it themselves,
 # which would let a caller make the gateway read any address it can reach.
-_PASS_IMAGE_ADDRESSES = frozenset({"openai", "azure", "demo"})
+_PASS_IMAGE_ADDRESSES = frozenset({"openai", "azure", "groq", "mistral", "openrouter", "demo"})
 
 
 bear_missing_usage(AnthropicConfig, google.VertexGeminiConfig, converse_transformation)

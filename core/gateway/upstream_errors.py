@@ -32,6 +32,10 @@ _NO_CONNECTION = ("Cannot connect to host", "All connection attempts failed")
 _UNREADABLE = "Error converting to valid response block"
 # How Google says with status 400 what others say with 401.
 _WRONG_KEY = ("API key not valid", "API_KEY_INVALID")
+# How Mistral, DeepSeek and OpenRouter say with status 400 what others say with 404.
+_UNKNOWN_MODEL = ("Invalid model: ", "Model Not Exist", "is not a valid model ID")
+_TOO_LONG = "maximum context length"
+_SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 MOST_CHARACTERS = 600
 
 
@@ -60,6 +64,10 @@ class UpstreamModelUnknown(UpstreamCredential):
     """The provider does not know the deployment's LLM."""
 
 
+class UpstreamUnpaid(UpstreamCredential):
+    """Who runs the deployment has no balance or quota left at the provider."""
+
+
 class UpstreamUnreachable(UpstreamFailed):
     """Nobody answers at the provider's address."""
 
@@ -86,35 +94,45 @@ def _problem_of(error: Exception, deployment: Deployment) -> UpstreamProblem:
     )
     if status == 408 or isinstance(error, TimeoutError):
         return UpstreamTimeout()
+    if kind := _misconfigured(error, status):
+        return kind("Ask who runs this gateway to test the deployment.")
     if status == 429:
         return UpstreamLimited(retry_after_seconds=_retry_after(error))
-    if status in {401, 403, 404} or _is_wrong_key(error):
-        kind = UpstreamModelUnknown if status == 404 else UpstreamCredential
-        return kind("Ask who runs this gateway to test the deployment.")
     if status in {400, 413, 415, 422} and _UNREADABLE not in _words_of(error):
         return _rejected(error, deployment)
     return UpstreamUnreachable() if _is_unreachable(error) else UpstreamFailed()
+
+
+def _misconfigured(error: Exception, status: int | None) -> type[UpstreamCredential] | None:
+    """Return what is wrong with the deployment, where the request is not to blame."""
+    # A quota that is used up comes with 429, and waiting does not fill it.
+    if status == 402 or "InsufficientBalanceError" in _kinds_of(error):
+        return UpstreamUnpaid
+    if status == 404 or (
+        status == 400 and any(each in _words_of(error) for each in _UNKNOWN_MODEL)
+    ):
+        return UpstreamModelUnknown
+    is_refused = status in {401, 403} or any(each in _words_of(error) for each in _WRONG_KEY)
+    return UpstreamCredential if is_refused else None
+
+
+def _kinds_of(error: Exception) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
 
 
 def _words_of(error: Exception) -> str:
     return str(getattr(error, "message", "") or error)
 
 
-def _is_wrong_key(error: Exception) -> bool:
-    return any(words in _words_of(error) for words in _WRONG_KEY)
-
-
 def _is_unreachable(error: Exception) -> bool:
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & {"ClientConnectorError", "APIConnectionError"}:
+    if _kinds_of(error) & {"ClientConnectorError", "APIConnectionError"}:
         return True
     return any(words in _words_of(error) for words in _NO_CONNECTION)
 
 
 def _rejected(error: Exception, deployment: Deployment) -> UpstreamProblem:
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    detail = _cleaned(_words_of(error), deployment)
-    if "ContextWindowExceededError" in kinds:
+    kinds, detail = _kinds_of(error), _cleaned(_words_of(error), deployment)
+    if "ContextWindowExceededError" in kinds or _TOO_LONG in detail:
         return ContextTooLong(detail)
     if "ContentPolicyViolationError" in kinds:
         return ContentRefused(detail)
@@ -146,4 +164,5 @@ def _retry_after(error: Exception) -> int:
         getattr(response, "headers", None),
     )
     value = next((str(each["retry-after"]) for each in found if each and "retry-after" in each), "")
-    return min(int(value), 3600) if value.isdecimal() else 1
+    # Some count in halves.
+    return min(-(-int(float(value) * 10) // 10), 3600) if _SECONDS.fullmatch(value) else 1

@@ -75,9 +75,15 @@ def piece_of_json(chunk: Mapping[str, Any]) -> Piece:
     choices = [_choice_of_json(choice) for choice in chunk.get("choices") or ()]
     return Piece(
         choices=[choice for choice in choices if choice["delta"] or choice["finish_reason"]],
-        usage=usage_of(chunk.get("usage")),
+        usage=usage_of(_usage_in(chunk)),
         upstream_model=_model_of(chunk.get("model")),
     )
+
+
+def _usage_in(chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the usage in a chunk; Groq's older ones have it in a field of their own."""
+    own = chunk.get("x_groq")
+    return chunk.get("usage") or (own.get("usage") if isinstance(own, Mapping) else None)
 
 
 def speech_of(raw: bytes, media_type: str) -> Reply:
@@ -98,7 +104,9 @@ def usage_of(reported: Mapping[str, Any] | None) -> Usage | None:
     if None in read or not any(read):
         return None
     input_tokens, output_tokens = read[0] or 0, read[1] or 0
-    cached = _tokens(inputs.get("cached_tokens")) or 0
+    # DeepSeek says in a field of its own what came from its cache.
+    hit = inputs.get("cached_tokens") or reported.get("prompt_cache_hit_tokens")
+    cached = _tokens(hit) or 0
     written = _tokens(reported.get("cache_creation_input_tokens")) or 0
     return Usage(
         input_tokens=input_tokens,
@@ -191,7 +199,7 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
         "content": _text_of(message.get("content")),
         "refusal": _text_of(message.get("refusal")),
     }
-    if thought := _text_of(message.get("reasoning_content")):
+    if thought := _thought_of(message):
         read["reasoning_content"] = thought
     if message.get("annotations") and isinstance(message["annotations"], list):
         read["annotations"] = message["annotations"]
@@ -218,6 +226,22 @@ def _text_of(value: Any) -> str | None:
         parts = [part.get("text") for part in value if isinstance(part, Mapping)]
         return "".join(part for part in parts if isinstance(part, str))
     return value if isinstance(value, str) else None
+
+
+def _thought_of(said: Mapping[str, Any]) -> str | None:
+    """Return what an LLM thought before it answered.
+
+    Groq, Ollama, OpenRouter and vLLM have a name of their own for it; Mistral's thoughts are parts
+    of the content.
+    """
+    for name in ("reasoning_content", "reasoning"):
+        if thought := _text_of(said.get(name)):
+            return thought
+    content = said.get("content")
+    if not isinstance(content, list):
+        return None
+    parts = (part.get("thinking") for part in content if isinstance(part, Mapping))
+    return "".join(_text_of(thinking) or "" for thinking in parts) or None
 
 
 def _arguments_of(function: Mapping[str, Any]) -> str:
@@ -303,12 +327,11 @@ _READERS: dict[LlmKind, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
 def _choice_of_json(choice: Mapping[str, Any]) -> dict[str, Any]:
     delta = choice.get("delta") or {}
     read: dict[str, Any] = {"role": "assistant"} if delta.get("role") else {}
-    for key in ("content", "reasoning_content", "refusal"):
+    for key in ("content", "refusal"):
         if text := _text_of(delta.get(key)):
             read[key] = text
-    # OpenRouter and vLLM have their own name for it.
-    if "reasoning_content" not in read and isinstance(delta.get("reasoning"), str):
-        read |= {"reasoning_content": delta["reasoning"]} if delta["reasoning"] else {}
+    if thought := _thought_of(delta):
+        read["reasoning_content"] = thought
     if delta.get("tool_calls"):
         read["tool_calls"] = [_tool_delta_of_json(call) for call in delta["tool_calls"]]
     return {

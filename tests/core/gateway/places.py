@@ -10,7 +10,10 @@ from core.gateway.ports import Llm, LlmKind, Secret
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.upstream import FakeUpstream
 from tests.fakes.vendors import FakeVendors
+from tests.fakes.vendors.compatible import BASES
 
+# By vendor, where LiteLLM's word for it is another.
+_PROVIDERS = {"ollama": "openai", "vllm": "hosted_vllm"}
 AWS = '{"aws_access_key_id": "AKIACANARY0000000000", "aws_secret_access_key": "secret-canary-1"}'
 
 
@@ -62,8 +65,9 @@ class Places:
     ) -> Llm:
         """Let an LLM run at a vendor."""
         is_openai = vendor == "openai"
-        url = self._upstream.url if is_openai else self._vendors.url
-        llm = self._directory.add_llm(name or model, kind=kind, api_base=url, provider=vendor)
+        url = self._upstream.url if is_openai else self._vendors.url + BASES.get(vendor, "")
+        provider = _PROVIDERS.get(vendor, vendor)
+        llm = self._directory.add_llm(name or model, kind=kind, api_base=url, provider=provider)
         place = replace(llm.deployment, upstream_model=model, timeout_seconds=seconds)
         if vendor == "bedrock":
             # LiteLLM asks for Bedrock's converse interface by a word in front of the model's name.

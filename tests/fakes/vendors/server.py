@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 from tests.fakes.upstream import Seen, read_request
-from tests.fakes.vendors import anthropic, bedrock, google
+from tests.fakes.vendors import anthropic, bedrock, compatible, google
 from tests.fakes.vendors.wire import BREAKS_AT, Wire
 
 _WIRES = {
@@ -19,6 +19,7 @@ _WIRES = {
     "bedrock": bedrock.WIRE,
     "gemini": google.GEMINI,
     "vertex_ai": google.VERTEX,
+    **compatible.WIRES,
 }
 
 
@@ -97,14 +98,20 @@ class _Call:
     """What a request asks for, read from its path and body."""
 
     def __init__(self, request: Seen) -> None:
-        self.body = request.body
+        self.request, self.body = request, request.body
         path, _, _ = request.path.partition("?")
         self.vendor = _vendor_of(path, request.headers)
         # Bedrock's names have colons, Google's actions stand after one.
         self.action = path.rpartition("/" if self.vendor == "bedrock" else ":")[2]
         self.is_stream = self.action in {"streamGenerateContent", "converse-stream"}
-        self.is_stream |= self.vendor == "anthropic" and bool(request.body.get("stream"))
+        is_openais = self.vendor in compatible.WIRES
+        self.is_stream |= (self.vendor == "anthropic" or is_openais) and bool(
+            request.body.get("stream")
+        )
         self.model = str(request.body.get("model") or _model_of(path)).removeprefix("models/")
+        if self.vendor == "azure":
+            # What the body says of the model counts for nothing there.
+            self.model = path.partition("/deployments/")[2].partition("/")[0]
         # LiteLLM tells by the name what a model can do.
         if self.model.startswith("anthropic."):
             self.model = "tools"
@@ -116,6 +123,10 @@ class _Call:
 
 
 def _vendor_of(path: str, headers: dict[str, str]) -> str:
+    first = path.split("/")[1]
+    if first in compatible.WIRES:
+        assert path.startswith(f"/{first}{compatible.PATHS[first]}"), path
+        return first
     if path.endswith("/v1/messages"):
         return "anthropic"
     if path.startswith("/model/"):
@@ -131,6 +142,8 @@ def _model_of(path: str) -> str:
 
 
 def _refusal(call: _Call) -> tuple[int, dict[str, Any]] | None:
+    if known := call.wire.refuses(call.request) or call.wire.refusals.get(call.model):
+        return known
     if call.model == "wrong-key":
         status, message = call.wire.wrong_key
         return status, call.wire.error(status, message)
@@ -153,6 +166,8 @@ def _whole(call: _Call) -> dict[str, Any]:
 async def _stream(call: _Call, writer: asyncio.StreamWriter) -> bool:
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {call.wire.stream_type}\r\n"
     writer.write(f"{head}transfer-encoding: chunked\r\n\r\n".encode())
+    if call.wire.waits:
+        await _send_part(writer, call.wire.waits)
     for index, part in enumerate(call.wire.stream(call.model)):
         if call.model == "reset-middle" and index == BREAKS_AT:
             writer.transport.abort()

@@ -1,14 +1,14 @@
 """What the wire formats of vendors have in common in these fakes: what is said, and how it goes.
 
 The model's name says how: `ok`, `tools`, `lies`, `no-usage`, `wrong-key`, `error-429` (any status),
-`hangs`, `reset-first`, `reset-middle`, `malformed`.
+`hangs`, `reset-first`, `reset-middle`, `malformed`, `unknown-model`, and what vendors have besides.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.upstream import WORDS
+from tests.fakes.upstream import WORDS, Seen
 
 SAID = "".join(WORDS)
 ARGUMENTS = {"city": "Oslo"}
@@ -16,6 +16,9 @@ LIE = "gpt-9-ultra"
 # What breaks, and where: words have come by then, and there are more.
 BREAKS_AT = 6
 PNG = "aGk="
+THOUGHT = "Let me think. "
+# Of eleven tokens that went in.
+CACHED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,12 @@ class Wire:
     wrong_key: tuple[int, str]
     broken_part: bytes
     stream_type: str = "text/event-stream"
+    # By the model's name: what else it refuses, in words of its own.
+    refusals: Mapping[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    # What is not as the vendor takes it.
+    refuses: Callable[[Seen], tuple[int, dict[str, Any]] | None] = lambda _request: None
+    # What comes before the first part of a stream, and means nothing.
+    waits: bytes = b""
 
 
 def shown(model: str) -> str:
