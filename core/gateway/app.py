@@ -16,10 +16,19 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from core.gateway import bodies, probing, replies
-from core.gateway.errors import InvalidBody, LlmNotFound, UnknownPath, WrongMethod, problem_of
+from core.gateway.dialects import anthropic
+from core.gateway.errors import (
+    InvalidBody,
+    LlmNotFound,
+    UnknownPath,
+    WrongMethod,
+    error_body,
+    problem_of,
+)
 from core.gateway.gateway import Gateway
 from core.gateway.http import (
     Cors,
+    Slashes,
     bearer_of,
     header_of,
     is_small,
@@ -27,11 +36,11 @@ from core.gateway.http import (
     problem_response,
     read_body,
 )
-from core.gateway.limits import client_address
 from core.gateway.paths import CALL_PATHS, CallPath
 from core.gateway.relay import Relay
 from core.gateway.settings import GatewaySettings
 from core.gateway.snapshots import Credential
+from core.kit.addresses import client_address
 from core.kit.ids import uuid7
 from core.kit.problems import Problem
 
@@ -63,7 +72,7 @@ def build_app(open_gateway: OpenGateway, *, settings: GatewaySettings) -> Starle
             Route("/readyz", _readyz),
             Route("/metrics", _metrics),
         ],
-        middleware=[Middleware(Cors, settings=settings)],
+        middleware=[Middleware(Slashes), Middleware(Cors, settings=settings)],
         exception_handlers={HTTPException: _http_error, Problem: _problem, Exception: _fault},
         lifespan=lifespan,
     )
@@ -161,7 +170,8 @@ def _credential(request: Request) -> Credential:
         ",".join(request.headers.getlist("x-forwarded-for")),
         proxies=settings.proxies,
     )
-    return Credential(bearer_of(request.headers), team or None, address)
+    account = header_of(request.headers, "x-cockpit-account")
+    return Credential(bearer_of(request.headers), team or None, address, account)
 
 
 def _agent_id(request: Request) -> UUID | None:
@@ -180,11 +190,15 @@ def _headers() -> dict[str, str]:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
+    path = request.url.path
     if status == 405:
-        problem: Problem = WrongMethod(f"{request.url.path} does not take {request.method}.")
+        problem: Problem = WrongMethod(f"{path} does not take {request.method}.")
     else:
-        problem = UnknownPath(f"The gateway has nothing at {request.url.path[:200]}.")
-    return problem_response(problem, headers=_headers())
+        problem = UnknownPath(f"The gateway has nothing at {path[:200]}.")
+    # RFC 9110: a 405 says in `Allow` which methods there are.
+    headers = {**(getattr(error, "headers", None) or {}), **_headers()}
+    errors = anthropic.error_body if path.startswith("/v1/messages") else error_body
+    return problem_response(problem, headers=headers, errors=errors)
 
 
 async def _problem(_: Request, error: Exception) -> Response:

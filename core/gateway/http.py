@@ -117,6 +117,18 @@ def problem_response(
     )
 
 
+class Slashes:
+    """Forgives a slash too many: clients put paths behind a base address that ends in one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("//"):
+            scope = {**scope, "path": "/" + scope["path"].lstrip("/")}
+        await self._app(scope, receive, send)
+
+
 class Cors:
     """Lets the pages of account hosts call, and nobody else's; no cookies are ever involved."""
 
@@ -174,6 +186,7 @@ class Cors:
 __all__ = [
     "ClientDisconnect",
     "Cors",
+    "Slashes",
     "bearer_of",
     "header_of",
     "is_small",

@@ -18,7 +18,7 @@ from core.gateway.ports import AccountSnapshot, Directory, Principal, WalletNote
 from core.gateway.strangers import Strangers
 from core.gateway.threads import DatabaseThreads
 from core.kit.clock import now
-from core.kit.problems import Problem, Unauthenticated
+from core.kit.problems import NotAllowed, Problem, Unauthenticated
 from core.tenancy.context import AccountRef
 
 KEY_PREFIX = "ck_"
@@ -35,11 +35,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a caller showed: a virtual key or a user token, the team to act in, and from where."""
+    """What a caller showed: a virtual key or a user token, and what else it says of itself."""
 
     token: str
+    # The team to act in.
     team: str | None = None
     address: str = ""
+    # The account that it takes itself to be in; nothing if it does not say.
+    account: str = ""
 
     @property
     def digest(self) -> bytes:
@@ -91,8 +94,8 @@ class Snapshots:
         """Return who is calling.
 
         Raises:
-            InvalidKey: nobody we know, or no longer.
-            NotAllowed: known, but may not call.
+            InvalidKey: nobody we know, or no longer, or of another account than the caller says.
+            NotAllowed: known, but may not call, or not from the team that the caller names.
             AddressNotAllowed: not from this address.
             TooManyUnknownKeys: from this address came too many that are unknown.
         """
@@ -119,11 +122,7 @@ class Snapshots:
         self.moved(principal.account.schema_name, principal.policy_version)
         if principal.expires_at is not None and principal.expires_at <= now():
             raise InvalidKey("The token has expired. Obtain a new one.")
-        if not principal.limits.has_address(credential.address):
-            raise AddressNotAllowed(
-                f"This key may not be used from {credential.address or 'an unknown address'}. "
-                "Its allowed addresses stand on its page in Console."
-            )
+        _check(credential, principal)
         return principal
 
     async def snapshot(self, account: AccountRef) -> AccountSnapshot:
@@ -145,6 +144,19 @@ class Snapshots:
 
     def _is_current_snapshot(self, snapshot: AccountSnapshot) -> bool:
         return snapshot.policy_version >= self.version(snapshot.account.schema_name)
+
+
+def _check(credential: Credential, principal: Principal) -> None:
+    """Hold what a caller says against whom the key or token belongs to."""
+    if credential.account not in ("", principal.account.slug):
+        raise InvalidKey("The key or token belongs to another account than X-Cockpit-Account.")
+    if credential.team and principal.key_id and credential.team != str(principal.team_id):
+        raise NotAllowed("This key acts from its own place, not from the team that is named.")
+    if not principal.limits.has_address(credential.address):
+        raise AddressNotAllowed(
+            f"This key may not be used from {credential.address or 'an unknown address'}. "
+            "Its allowed addresses stand on its page in Console."
+        )
 
 
 K = TypeVar("K")

@@ -13,8 +13,9 @@ from django.conf import settings as django_settings
 from redis.asyncio import Redis
 
 from core.gateway.gateway import Gateway
-from core.gateway.limits import KeyLimits, client_address
+from core.gateway.limits import KeyLimits
 from core.gateway.rates import RateLimiter, Taken, Window
+from core.kit.addresses import client_address
 from core.kit.ids import uuid7
 from tests.core.gateway.client import GatewayClient
 from tests.fakes.directory import MIA, FakeDirectory
