@@ -17,6 +17,7 @@ from core.hierarchy.product import Product
 from core.identity.models import Role, RoleAssignment
 from core.kit.problems import NotFound
 from core.tenancy.context import in_account, in_public
+from core.tenancy.hosts import account_url
 from tenants.models import (
     Account,
     CreditFactor,
@@ -84,12 +85,6 @@ class Admin:
 def domain_of(slug: str) -> str:
     """Return the host name of an account's cockpit."""
     return f"{slug}.{settings.BASE_HOST}"
-
-
-def account_url(account: Account) -> str:
-    """Return the address of an account's cockpit."""
-    host = settings.PUBLIC_URL.split("://", 1)[1]
-    return f"{settings.SCHEME}://{account.slug}.{host}"
 
 
 def invitation_url(account: Account, token: str) -> str:

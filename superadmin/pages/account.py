@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy as _
 
+from core.tenancy.hosts import account_url
 from core.ui.pages import render_page
 from tenants.models import Account
-from tenants.selectors import account_url
 
 _TABS = (
     ("account", _("Summary"), "space_dashboard"),

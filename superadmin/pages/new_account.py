@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from core.kit.problems import Problem
+from core.tenancy.hosts import account_url
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, render_page
 from superadmin.forms import PRODUCTS
@@ -16,7 +17,7 @@ from superadmin.pages.account import back_to
 from superadmin.selectors.catalogue import catalogue_rows
 from tenants.models import Account
 from tenants.rules import SLUG_LENGTH, free_slug, slug_of
-from tenants.selectors import account_url, domain_of, slug_fault
+from tenants.selectors import domain_of, slug_fault
 from tenants.services.accounts import NewAccount, create_account
 
 _TEMPLATE = "superadmin/account/new.html"

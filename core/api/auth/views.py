@@ -19,6 +19,7 @@ from core.api.permissions import HasCodename, Open
 from core.hierarchy.product import product_named
 from core.hierarchy.seats import seat_of_user
 from core.identity.models import User
+from core.tenancy.hosts import account_url
 from core.tenancy.policy import policy_version
 from core.tokens.errors import (
     InvalidClient,
@@ -189,5 +190,10 @@ def _length_of(request: Request) -> int:
 
 
 def _urls_of(request: Request) -> frozenset[str]:
-    """Return the URLs that an assertion may name: as it was called, and as it is known."""
-    return frozenset({request.build_absolute_uri(request.path), f"{issuer()}{request.path}"})
+    """Return the URLs that an assertion may name: as it was called, and as it is known.
+
+    It is known under the public host and under the account's, whichever of them was called.
+    """
+    path = request.path
+    known = (issuer(), account_url(request.account))  # type: ignore[attr-defined]
+    return frozenset({request.build_absolute_uri(path), *(f"{base}{path}" for base in known)})

@@ -20,9 +20,10 @@ from core.api.documents import (
 from core.api.pagination import page_of
 from core.api.serializers import Input, LineField, ListQuery
 from core.hierarchy.reach import named
+from core.tenancy.hosts import account_url
 from superadmin.api.v1.base import SLUG, PlatformViewSet, ReasonInput
 from tenants.models import Account, AccountState
-from tenants.selectors import account_url, accounts
+from tenants.selectors import accounts
 from tenants.services import accounts as services
 
 ACCOUNT_STATES = tuple(AccountState.values)
