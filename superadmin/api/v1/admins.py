@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.api.documents import Operation, documented
+from core.api.documents import Operation, documented, page_example
 from core.api.serializers import Input, LineField
 from core.kit.problems import NotFound
 from superadmin.api.v1.base import PlatformViewSet
@@ -41,6 +41,7 @@ class AdminListOutput(serializers.Serializer[Any]):
     """All of them; there are few."""
 
     items = AdminOutput(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Null: all come at once.")
 
 
 class InvitedAdminOutput(AdminOutput):
@@ -77,7 +78,7 @@ class AdminViewSet(PlatformViewSet):
             "listAccountAdmins",
             "List the admins of an account",
             _TAG,
-            {"items": [_EXAMPLE]},
+            page_example(_EXAMPLE),
             output=AdminListOutput,
             refusals=(404,),
         ),
@@ -85,7 +86,8 @@ class AdminViewSet(PlatformViewSet):
     )
     def list(self, request: Request, slug: str) -> Response:
         """Return who administers an account, those who can sign in first."""
-        return Response({"items": [self.shown(one) for one in admins_of(self.account)]})
+        found = [self.shown(one) for one in admins_of(self.account)]
+        return Response({"items": found, "next": None})
 
     @documented(
         Operation(

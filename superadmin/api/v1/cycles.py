@@ -51,6 +51,7 @@ class AccountCyclesOutput(serializers.Serializer[Any]):
         source="suggested", allow_null=True, help_text="Null where there is no ledger yet."
     )
     items = AccountCycleOutput(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Null: all come at once.")
 
 
 class AccountCyclesViewSet(PlatformViewSet):
@@ -87,6 +88,7 @@ class AccountCyclesViewSet(PlatformViewSet):
                         "statement": None,
                     }
                 ],
+                "next": None,
             },
             output=AccountCyclesOutput,
             query=CyclesQuery,
@@ -103,5 +105,6 @@ class AccountCyclesViewSet(PlatformViewSet):
         found = {
             "suggested": recommended_overflow_of(account, product_named(product)),
             "items": cycles_of_account(account, product),
+            "next": None,
         }
         return Response(self.shown(found))

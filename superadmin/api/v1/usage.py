@@ -42,6 +42,7 @@ class UsageOutput(serializers.Serializer[Any]):
 
     group_by = serializers.ChoiceField(choices=GROUPS)
     items = UsageRowOutput(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Null: all come at once.")
 
 
 class UsageViewSet(PlatformViewSet):
@@ -67,6 +68,7 @@ class UsageViewSet(PlatformViewSet):
                         "cost_usd": "3.1125",
                     }
                 ],
+                "next": None,
             },
             output=UsageOutput,
             query=UsageQuery,
@@ -82,7 +84,7 @@ class UsageViewSet(PlatformViewSet):
         query = dict(self.query)
         group_by = query.pop("group_by")
         rows = [self.shown(row) for row in usage_by(group_by, **query)]
-        return Response({"group_by": group_by, "items": rows})
+        return Response({"group_by": group_by, "items": rows, "next": None})
 
 
 class PlatformAuditViewSet(PlatformViewSet, AuditViewSet):
