@@ -34,10 +34,11 @@ from core.identity import services as identity
 from core.identity.models import User
 from core.kit.money import MICROCREDITS_PER_CREDIT
 from core.tenancy.context import in_account, in_public
+from core.tenancy.hosts import account_url
 from core.tokens.models import ClientApp
+from core.tokens.scopes import SCOPES
 from core.tokens.services import create_client_app, revoke_client_app
 from tenants.models import Account, Llm
-from tenants.selectors import account_url
 from tenants.services.accounts import create_account
 from tenants.services.credits import Terms, set_credit_terms
 from tenants.services.figures import push_figures
@@ -48,6 +49,8 @@ SUPER_ADMIN = ("sam@cockpit.example", "Sam Whitfield")
 SEEDER = Actor.system("Demo")
 DEMO_APP = "alchemi-web (demo)"
 DEMO_KEY = "Demo key"
+# alchemi-web runs agents and has pages for admins; keys and logs are Console's.
+DEMO_SCOPES = tuple(scope for scope in SCOPES if not scope.startswith(("keys:", "logs:")))
 
 Say = Callable[[str], None]
 Places = dict[str, Any]
@@ -247,7 +250,11 @@ def _hand_out(company: Company, account: Account, password: str) -> dict[str, An
         for app in ClientApp.objects.filter(name=DEMO_APP, revoked_at=None):
             revoke_client_app(app=app, reason="The demo was seeded again.", actor=SEEDER)
         new_app = create_client_app(
-            product="copilot", name=DEMO_APP, act_for_members=True, actor=SEEDER
+            product="copilot",
+            name=DEMO_APP,
+            act_for_members=True,
+            scopes=DEMO_SCOPES,
+            actor=SEEDER,
         )
         console = product_named("console")
         for key in VirtualKey.objects.filter(name=DEMO_KEY, revoked_at=None):

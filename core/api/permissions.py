@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from core.access.permissions import may
 from core.api.credentials import Credentials
-from core.tokens.scopes import MANAGE, covers
+from core.tokens.scopes import MANAGE, covers, scopes_with
 
 
 class DenyAll(BasePermission):
@@ -33,6 +33,8 @@ class HasCodename(BasePermission):
     no user behind it, so it may do exactly what its scopes name; `manage` gives it nothing.
     """
 
+    message: str | None = None
+
     def has_permission(self, request: Request, view: Any) -> bool:
         is_read = request.method in SAFE_METHODS
         codename: str = getattr(view, "read_permission" if is_read else "write_permission", "")
@@ -46,10 +48,19 @@ class HasCodename(BasePermission):
             return may(request.user, codename)
         product, _, verb = codename.partition(".")
         if credentials.product != product:
+            self.message = f"The token is for {credentials.product}, this is of {product}."
             return False
         if credentials.kind == "service":
-            return covers(credentials.scopes, verb)
+            return self._covers(credentials, verb)
         wanted = getattr(view, "token_scope", MANAGE)
-        if wanted not in credentials.scopes and not covers(credentials.scopes, verb):
+        if wanted not in credentials.scopes and not self._covers(credentials, verb, wanted):
             return False
         return may(request.user, codename)
+
+    def _covers(self, credentials: Credentials, verb: str, *also: str) -> bool:
+        if covers(credentials.scopes, verb):
+            return True
+        # The next step is another scope, not another role.
+        wanted = " or ".join([*scopes_with(verb), *also])
+        self.message = f"The token's scopes do not include this; it takes {wanted or 'a session'}."
+        return False

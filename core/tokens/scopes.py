@@ -76,6 +76,11 @@ def covers(scopes: Collection[str], verb: str) -> bool:
     return any(verb in SCOPE_CODENAMES.get(scope, ()) for scope in scopes)
 
 
+def scopes_with(verb: str) -> list[str]:
+    """Return the scopes that let a codename through, given without its product."""
+    return [scope for scope in SCOPES if verb in SCOPE_CODENAMES.get(scope, ())]
+
+
 def in_order(scopes: Collection[str]) -> list[str]:
     """Return scopes in the order of the table, so that equal sets read the same."""
     return [scope for scope in SCOPES if scope in scopes]

@@ -15,6 +15,7 @@ from core.credits.selectors import book_of, figures_of, open_cycle_of
 from core.hierarchy.product import products
 from core.identity.models import User
 from core.tenancy.context import in_account, in_public
+from core.tokens.selectors import active_client_app
 from core.usage import selectors as usage
 from tenants.models import Account, Domain
 
@@ -57,6 +58,12 @@ def test_the_demo_has_two_accounts_whose_books_add_up(
                     email=seeded["accounts"]["acme"]["members"]["olga"]["email"]
                 )
                 assert len(scope_of(olga, "copilot").organizations) == 1
+            app = active_client_app(seeded["accounts"][slug]["copilot_client"]["client_id"])
+            assert app is not None
+            assert app.act_for_members
+            # Whoever has the demo's client can try the whole of Copilot's API with it.
+            assert {"gateway", "runtime", "manage", "people:write"} <= set(app.scopes)
+            assert {"credits:write", "access:write", "audit:read"} <= set(app.scopes)
             key = key_of_hash(hash_of(seeded["accounts"][slug]["console_key"]))
             assert key is not None
     said = StringIO()

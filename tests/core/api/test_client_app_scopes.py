@@ -65,6 +65,16 @@ def test_no_other_scope_gives_an_app_rights_of_its_own(
     assert refused(nobody.get("members", **own(scope))) == (403, "not_allowed")
 
 
+def test_a_refusal_names_the_scopes_that_would_do(
+    nobody: Rest, own: Callable[..., Any], product: Product
+) -> None:
+    answer = nobody.post("organizations", {"name": "Sales"}, **own("people:read"))
+
+    assert answer.json()["detail"] == (
+        "The token's scopes do not include this; it takes people:write."
+    )
+
+
 def test_an_app_of_the_other_product_is_refused(
     nobody: Rest, own: Callable[..., Any], product: Product
 ) -> None:
