@@ -23,7 +23,7 @@ FIND_PYTHON = \
 	for name in python3.14 python3; do \
 		if $$name -c 'import sys' 2>/dev/null; then echo $$name; exit; fi; \
 	done
-PYTHON = $(shell $(FIND_PYTHON))
+PYTHON ?= $(shell $(FIND_PYTHON))
 PY := .venv/bin/python
 ANY_PY = $(if $(wildcard $(PY)),$(PY),$(PYTHON))
 BOOTSTRAP = @found="$(PYTHON)"; if [ -z "$$found" ]; then \

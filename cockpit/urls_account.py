@@ -18,6 +18,7 @@ urlpatterns = [
     path("", account_site.urls),
 ]
 
+handler400 = "core.ui.errors.bad_request"
 handler404 = "core.ui.errors.not_found"
 handler500 = "core.ui.errors.broken"
 handler403 = "core.ui.errors.refused"

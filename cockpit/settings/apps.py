@@ -69,10 +69,13 @@ ROOT_URLCONF = "cockpit.urls_account"
 PUBLIC_SCHEMA_URLCONF = "cockpit.urls_public"
 
 MIDDLEWARE = (
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "core.tenancy.middleware.AccountMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # These also mark what the choice of the account refuses.
+    "core.tenancy.edge.EdgeMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "core.tenancy.middleware.AccountMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -80,7 +83,6 @@ MIDDLEWARE = (
     "django_structlog.middlewares.RequestMiddleware",
     "core.ui.middleware.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "core.ui.identity.middleware.RequireSecondFactor",
     "django_htmx.middleware.HtmxMiddleware",

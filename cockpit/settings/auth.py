@@ -58,7 +58,8 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/m/user",
 }
 # How many proxies in front may be believed when they name the client's address.
-ALLAUTH_TRUSTED_PROXY_COUNT = env.number("COCKPIT_TRUSTED_PROXIES", 0, low=0, high=10)
+TRUSTED_PROXIES = env.number("COCKPIT_TRUSTED_PROXIES", 0, low=0, high=10)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 PASSWORD_RESET_TIMEOUT = 60 * 60
 ACCOUNT_FORMS = {
     "login": "core.ui.identity.forms.LoginForm",

@@ -40,6 +40,9 @@ _RENDERERS: list[Any] = (
     else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 )
 
+# `EdgeMiddleware` has put an id of ours there.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+
 structlog.configure(
     processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
     logger_factory=structlog.stdlib.LoggerFactory(),

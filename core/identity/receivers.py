@@ -75,7 +75,7 @@ def _record(verb: str, *, request: HttpRequest, user: User) -> None:
         "user",
         str(user.pk),
         str(user),
-        request_id=getattr(request, "id", "") or request.headers.get("X-Request-ID", "")[:64],
+        request_id=getattr(request, "id", ""),
         address=request.META.get("REMOTE_ADDR", "")[:64],
     )
     with transaction.atomic():

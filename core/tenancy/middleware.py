@@ -110,12 +110,14 @@ def _refuse(
     request: HttpRequest, detail: str, *, status: int = 401, code: str = "unauthenticated"
 ) -> JsonResponse:
     if request.path == _TOKEN_PATH:
-        error = "invalid_client" if status == 401 else "access_denied"
+        error, challenge = "access_denied", {}
+        if status == 401:
+            error = "invalid_client"
+            challenge = {"WWW-Authenticate": 'Basic realm="cockpit", charset="UTF-8"'}
         return JsonResponse(
             {"error": error, "error_description": detail},
             status=status,
-            headers={"Cache-Control": "no-store"}
-            | ({"WWW-Authenticate": "Basic realm=cockpit"} if status == 401 else {}),
+            headers={"Cache-Control": "no-store", **challenge},
         )
     body = {
         "type": f"/problems/{code.replace('_', '-')}",
@@ -124,4 +126,7 @@ def _refuse(
         "code": code,
         "detail": detail,
     }
-    return JsonResponse(body, status=status, content_type="application/problem+json")
+    headers = {"WWW-Authenticate": 'Bearer realm="cockpit"'} if status == 401 else {}
+    return JsonResponse(
+        body, status=status, content_type="application/problem+json", headers=headers
+    )

@@ -1,19 +1,27 @@
-"""The pages of 403, 404 and 500.
+"""The pages of 400, 403, 404 and 500.
 
 They must work when little else does: before the account is known, without a user, without a
 database. Whoever is signed in sees them inside the shell; the rest get a page that stands alone.
 """
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from core.access.permissions import permissions_of
-from core.kit.problems import NotAllowed, NotFound, Problem
+from core.kit.problems import BadRequest, NotAllowed, NotFound, Problem
 from core.ui.alone import alone
 from core.ui.pages import problem_page
 
 _API_PATHS = ("/api/", "/scim/")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 400 to what Django itself refuses, such as a host that is none of ours."""
+    if isinstance(exception, DisallowedHost):
+        return _answer(request, BadRequest(_("This address is not one of this installation.")))
+    return _answer(request, BadRequest(_("Check what is sent.")))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

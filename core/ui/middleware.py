@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -17,11 +16,7 @@ class ActorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]
-        response = self.get_response(request)
-        # What somebody quotes when they report a fault; the log has it too.
-        if request_id := structlog.contextvars.get_contextvars().get("request_id"):
-            response.headers.setdefault("X-Request-ID", str(request_id))
-        return response
+        return self.get_response(request)
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -35,6 +30,6 @@ def actor_of(request: HttpRequest) -> Actor:
         "user",
         str(request.user.pk),
         str(request.user),
-        request_id=getattr(request, "id", "") or request.headers.get("X-Request-ID", "")[:64],
+        request_id=getattr(request, "id", ""),
         address=request.META.get("REMOTE_ADDR", "")[:64],
     )
