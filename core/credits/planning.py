@@ -232,8 +232,8 @@ def plan_of_one(
     sharing: dict[UUID, Standing | None] = {
         pk: rule for pk, rule in standing.items() if rule.split == now.split
     }
-    after = sharing | {wallet: replace(now, amount=amount, mode="fixed", pinned=False)}
-    flows = {wallet: amount - now.amount}
+    after = sharing | {wallet: replace(now, amount=amount, mode="fixed", pinned=False, short=0)}
+    flows = {wallet: amount - now.given}
     return Plan(source, total, pinned_in(sharing), 0, sharing, after, flows, spots, free)
 
 
@@ -251,10 +251,7 @@ def _as_seen(rule: Standing, from_source: Collection[UUID], free: int | None) ->
     share = rule.share if is_ours else 0
     if free is not None:
         amount = min(rule.amount, max(free, 0))
-        return replace(rule, amount=amount, share=min(share, amount))
-    if is_ours and rule.is_pinned:
-        # A renewal that ran short gave less than what is pinned: the rest is still owed.
-        return replace(rule, amount=share, share=share)
+        return replace(rule, amount=amount, share=min(share, amount), short=0)
     return rule if share == rule.share else replace(rule, share=share)
 
 
@@ -273,5 +270,5 @@ def _least(
             continue
         sharing += 1
         old, has = before.get(wallet), free[wallet]
-        highest = max(highest, (old.amount if old else 0) - max(0, has))
+        highest = max(highest, (old.given if old else 0) - max(0, has))
     return pinned + highest * (sharing + added)

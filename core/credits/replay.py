@@ -72,12 +72,14 @@ class Sharing:
 class Replayed:
     """What each wallet gets, from its parent, top-down; and by how much it was too little.
 
-    What only passes through a wallet is in `given` too. `shares` is what splits give.
+    What only passes through a wallet is in `given`, but not in what it `got` by its own rule.
+    `shares` is what splits give.
     """
 
     given: Mapping[UUID, int]
     shortfall: int
     shares: Mapping[UUID, int] = field(default_factory=dict)
+    got: Mapping[UUID, int] = field(default_factory=dict)
 
 
 def replay(
@@ -91,6 +93,7 @@ def replay(
     given: dict[UUID, int] = {}
     shortfall = 0
     shares: dict[UUID, int] = {}
+    got: dict[UUID, int] = {}
     sharing = {split.split: split for split in splits}
     order = sorted(
         _children(rules, sharing.values()), key=lambda rule: (rule.level, rule.parent, rule.wallet)
@@ -104,11 +107,10 @@ def replay(
             if child.wallet in sharing:
                 split = sharing[child.wallet]
                 shares.update(split.shares(amount))
-                _hand_out(split, shares, given=given, free=free)
+                _hand_out(split, shares, sums=(given, free, got))
             else:
-                given[child.wallet] = given.get(child.wallet, 0) + amount
-                free[child.wallet] = free.get(child.wallet, 0) + amount
-    return Replayed(given, shortfall, shares)
+                _add(child.wallet, amount, given, free, got)
+    return Replayed(given, shortfall, shares, got)
 
 
 def in_proportion(wanted: Sequence[int], available: int) -> list[int]:
@@ -136,19 +138,23 @@ def _children(rules: Iterable[Standing], splits: Iterable[Sharing]) -> Iterable[
 
 
 def _hand_out(
-    split: Sharing, shares: Mapping[UUID, int], *, given: dict[UUID, int], free: dict[UUID, int]
+    split: Sharing, shares: Mapping[UUID, int], *, sums: tuple[dict[UUID, int], ...]
 ) -> None:
     """Let each share flow down to its wallet. What an override does not want stays above it."""
+    given, free, _ = sums
     for wallet, rule in split.rules.items():
         *through, _ = split.paths[wallet]
         share = shares[wallet]
         kept = min(share, rule.amount) if rule.is_override else share
         for hop in through:
-            given[hop] = given.get(hop, 0) + share
-        given[wallet] = given.get(wallet, 0) + kept
-        free[wallet] = free.get(wallet, 0) + kept
-        above = through[-1] if through else split.source
-        free[above] = free.get(above, 0) + share - kept
+            _add(hop, share, given)
+        _add(wallet, kept, *sums)
+        _add(through[-1] if through else split.source, share - kept, free)
+
+
+def _add(wallet: UUID, amount: int, *sums: dict[UUID, int]) -> None:
+    for one in sums:
+        one[wallet] = one.get(wallet, 0) + amount
 
 
 def _of_one_parent(children: Sequence[Standing], available: int) -> list[int]:

@@ -23,6 +23,12 @@ class Standing:
     pinned: bool = False
     share: int = 0
     split: UUID | None = None
+    short: int = 0
+
+    @property
+    def given(self) -> int:
+        """What the node got of the amount: all of it, but where a renewal ran short."""
+        return self.amount - self.short
 
     @property
     def is_override(self) -> bool:
@@ -86,7 +92,7 @@ def divided(
     after = {}
     for wallet, rule in standing.items():
         if rule is not None and rule.is_pinned:
-            after[wallet] = replace(rule, share=rule.amount, split=split)
+            after[wallet] = replace(rule, share=rule.amount, split=split, short=0)
             continue
         share = shares[wallet]
         if rule is not None and rule.is_override:
@@ -130,7 +136,7 @@ def flows_between(
         if old is new:
             continue
         share = (new.share if new else 0) - (old.share if old else 0)
-        amount = (new.amount if new else 0) - (old.amount if old else 0)
+        amount = (new.given if new else 0) - (old.given if old else 0)
         if share:
             shares[wallet] = share
         if amount != share:

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from core.audit import verbs
 from core.audit.services import Actor, record
 from core.credits.models import Book
-from core.credits.services import plans
+from core.credits.services import dormancy, plans
 from core.hierarchy.product import products
 from core.hierarchy.services import nodes
 from core.identity.mail import send_invitation
@@ -216,6 +216,8 @@ def suspend_account(*, account: Account, reason: str, actor: Actor) -> Account:
 def restore_account(*, account: Account, reason: str = "", actor: Actor) -> Account:
     """Open a suspended or archived account again.
 
+    Cycles that began and ended while it was archived are granted nothing.
+
     Raises:
         AlreadyInState: the account is open.
     """
@@ -231,7 +233,7 @@ def restore_account(*, account: Account, reason: str = "", actor: Actor) -> Acco
 
 @transaction.atomic
 def archive_account(*, account: Account, reason: str, actor: Actor) -> Account:
-    """Close an account; its data stays for the books.
+    """Close an account; its data stays for the books, and its credits do not renew.
 
     Raises:
         AlreadyInState: the account is archived already.
@@ -263,6 +265,10 @@ def _move(
     account.save(update_fields=("state", "archived_at"))
     with in_account(account):
         set_suspended(is_suspended=account.is_closed)
+        if state == AccountState.ARCHIVED:
+            dormancy.fall_asleep()
+        elif before == AccountState.ARCHIVED:
+            dormancy.wake_up()
     record(
         actor=actor,
         verb=verb,

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ModelWallet:
-    """One wallet and its only balance."""
+    """One wallet and its only balance. `short` is what a renewal gave less than the rule."""
 
     kind: str
     parent: str | None = None
     rule: int | None = None
+    short: int = 0
     credited: int = 0
     used: int = 0
     reserved: int = 0
@@ -87,17 +88,17 @@ class Model:
 
     def allocate(self, name: str, amount: int) -> None:
         wallet = self.wallets[name]
-        change = amount - (wallet.rule or 0)
+        change = amount - (wallet.rule or 0) + wallet.short
         if change > 0:
             self._move(self.source_of(name), name, change)
         elif change < 0:
             self._move(name, self.source_of(name), -change)
-        wallet.rule = amount
+        wallet.rule, wallet.short = amount, 0
 
     def remove_allocation(self, name: str) -> None:
         rest = max(0, self.wallets[name].free)
         self._move(name, self.source_of(name), rest)
-        self.wallets[name].rule = None
+        self.wallets[name].rule, self.wallets[name].short = None, 0
 
     def top_up(self, name: str, amount: int) -> None:
         self._move(self.source_of(name), name, amount)

@@ -141,6 +141,7 @@ class RenewingModel(Model):
                 available = min(max(self.wallets[parent].free, 0), sum(wanted.values()))
                 for name, part in shared(available, wanted).items():
                     self.wallets[name].credited += part
+                    self.wallets[name].short = wanted[name] - part
                     self.wallets[parent].credited -= part
             parents = [
                 name for names in children for name in names

@@ -154,13 +154,14 @@ class SplitActs:
         assert {self.wallets[name].pk for name in expected} == real.keys()
         for name, one in expected.items():
             row = real[self.wallets[name].pk]
-            assert (row.amount, row.mode == "fixed", row.pinned, row.share, row.split is None) == (
+            assert (row.amount, row.mode == "fixed", row.pinned, row.share, row.short) == (
                 one.amount,
                 one.is_override,
                 one.is_pinned,
                 one.share,
-                one.split is None,
+                one.short,
             )
+            assert (row.split is None) == (one.split is None)
 
     def _above(self, name: str) -> Iterator[str]:
         while name != "unallocated":

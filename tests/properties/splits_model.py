@@ -28,13 +28,18 @@ class Ended(Exception):
 
 @dataclass(frozen=True)
 class Rule:
-    """How a wallet came to its amount, beside the amount itself."""
+    """How a wallet came to its amount; `short` is what a renewal gave less than that."""
 
     amount: int
     is_override: bool = True
     is_pinned: bool = False
     share: int = 0
     split: int | None = None
+    short: int = 0
+
+    @property
+    def given(self) -> int:
+        return self.amount - self.short
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class SplitModel(RenewingModel):
     def of(cls, model: RenewingModel) -> "SplitModel":
         made = cls(deepcopy(model.wallets), deepcopy(model.caps), order=model.order)
         made.rules = {
-            name: Rule(wallet.rule)
+            name: Rule(wallet.rule, short=wallet.short)
             for name, wallet in made.wallets.items()
             if wallet.rule is not None
         }
@@ -75,7 +80,7 @@ class SplitModel(RenewingModel):
     def allocate(self, name: str, amount: int) -> None:
         now = self.rules.get(name)
         after = Rule(amount, share=now.share if now else 0, split=now.split if now else None)
-        more = amount - (now.amount if now else 0)
+        more = amount - (now.given if now else 0)
         self._change({name: more, self.source_of(name): -more}, {name: after})
 
     def remove_allocation(self, name: str) -> None:
@@ -142,20 +147,22 @@ class SplitModel(RenewingModel):
     def _replay(self) -> None:
         """From the top: a split takes part as one child of its source, with all of its total."""
         shares: dict[str, int] = {}
+        got: dict[str, int] = {}
         for depth in range(3):
             for parent in self.order:
                 if DEPTHS[self.wallets[parent].kind] == depth and parent not in {
                     "pool",
                     "overflow",
                 }:
-                    self._replay_below(parent, shares)
-        for name, share in shares.items():
-            rule = self.rules[name]
+                    self._replay_below(parent, shares, got)
+        for name, rule in self.rules.items():
+            share = shares.get(name, rule.share)
             amount = rule.amount if rule.is_override else share
-            self.rules[name] = replace(rule, amount=amount, share=share)
+            short = amount - got.get(name, 0)
+            self.rules[name] = replace(rule, amount=amount, share=share, short=short)
             self.wallets[name].rule = amount
 
-    def _replay_below(self, parent: str, shares: dict[str, int]) -> None:
+    def _replay_below(self, parent: str, shares: dict[str, int], got: dict[str, int]) -> None:
         wanted: dict[Any, int] = {
             name: self._owed(self.rules[name], name)
             for name in self.order
@@ -169,9 +176,10 @@ class SplitModel(RenewingModel):
             self.wallets[parent].credited -= part
             if isinstance(child, str):
                 self.wallets[child].credited += part
+                _add(got, child, part)
             else:
                 shares.update(self._shares(child, part))
-                self._hand_out(child, shares)
+                self._hand_out(child, shares, got)
 
     def _owed(self, rule: Rule, name: str) -> int:
         """What the parent owes by a rule: all of it, or what an override adds."""
@@ -181,10 +189,11 @@ class SplitModel(RenewingModel):
             return 0
         return max(rule.amount - self._shares(rule.split, self._wanted(rule.split))[name], 0)
 
-    def _hand_out(self, split: int, shares: dict[str, int]) -> None:
+    def _hand_out(self, split: int, shares: dict[str, int], got: dict[str, int]) -> None:
         for name, rule in self._sharing(split).items():
             kept = min(shares[name], rule.amount) if rule.is_override else shares[name]
             self.wallets[name].credited += kept
+            _add(got, name, kept)
             self.wallets[self.source_of(name)].credited += shares[name] - kept
 
     def _sharing(self, split: int) -> dict[str, Rule]:
@@ -237,7 +246,7 @@ class SplitModel(RenewingModel):
             elif rule.is_pinned:
                 after[name] = Rule(rule.amount, True, True, rule.amount, split)
             else:
-                after[name] = Rule(rule.amount, True, False, shares[name], split)
+                after[name] = Rule(rule.amount, True, False, shares[name], split, rule.short)
         self._become(after, source=source)
 
     def _become(self, after: dict[str, Rule | None], *, source: str) -> None:
@@ -251,10 +260,10 @@ class SplitModel(RenewingModel):
                 and (self.splits[old.split][0] == source or (rule and rule.split == old.split))
             )
             old_share = old.share if old and is_same else 0
-            # Where a renewal gave a pinned override less than its amount, the source owes it.
-            old_amount = old_share if is_same and _is_pinned(old) else old.amount if old else 0
             from_source = (rule.share if rule else 0) - old_share
-            from_parent = (rule.amount if rule else 0) - old_amount - from_source
+            # Where a renewal gave less than the amount, that is what counts.
+            old_given = old.given if old else 0
+            from_parent = (rule.given if rule else 0) - old_given - from_source
             if rule and rule.split is not None and rule.split < len(self.splits):
                 _add(deltas, self.splits[rule.split][0], -from_source)
             else:
@@ -270,8 +279,10 @@ class SplitModel(RenewingModel):
         parents = {
             name: self.source_of(name) for name in deltas if self.wallets[name].kind == "membership"
         }
-        before = {name: self.rules.get(name) for name in after}
-        self.done = Done(deltas, before, dict(after), parents)
+        # What an act left as it was does not keep it from being undone.
+        changed = {name: rule for name, rule in after.items() if self.rules.get(name) != rule}
+        before = {name: self.rules.get(name) for name in changed}
+        self.done = Done(deltas, before, changed, parents)
         for name, delta in deltas.items():
             self.wallets[name].credited += delta
         for name, rule in after.items():

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from core.audit.models import AuditEntry
-from core.credits.models import Book
+from core.credits.models import Book, Dormancy
 from core.kit.ids import uuid7
 from core.kit.problems import InvalidInput
 from core.tenancy.context import in_account, in_public
@@ -178,3 +178,26 @@ def test_an_archived_account_remembers_when_and_can_come_back(acme: Account) -> 
     restored = services.restore_account(account=archived, actor=TESTS)
 
     assert restored.archived_at is None
+
+
+def test_an_archived_account_is_granted_nothing_for_the_cycles_it_misses(
+    any_database: None, acme: Account
+) -> None:
+    services.archive_account(account=acme, reason="Left us", actor=TESTS)
+    with in_account(acme):
+        archived = Dormancy.objects.get()
+        asleep_until = archived.ends_at
+    services.restore_account(account=acme, actor=TESTS)
+
+    with in_account(acme):
+        archived.refresh_from_db()
+    assert asleep_until is None
+    assert archived.ends_at is not None
+
+
+def test_a_suspended_account_goes_on_renewing(any_database: None, acme: Account) -> None:
+    services.suspend_account(account=acme, reason="Unpaid", actor=TESTS)
+    services.restore_account(account=acme, actor=TESTS)
+
+    with in_account(acme):
+        assert not Dormancy.objects.exists()

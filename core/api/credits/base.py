@@ -14,7 +14,8 @@ from core.api.credits import shapes
 from core.api.viewsets import CockpitViewSet, unknown_reference
 from core.credits.errors import CapReached, InsufficientCredits
 from core.credits.models import Act, Balance, Book, Cycle, CycleState, Wallet
-from core.credits.selectors import allocations_of, balances_in, balances_of, book_of
+from core.credits.selectors import balances_in, balances_of, book_of
+from core.credits.services.standing import standing_of
 from core.hierarchy import reach
 from core.hierarchy.node_wallets import NodeWallet, wallet_to_move
 from core.hierarchy.product import Product
@@ -121,19 +122,21 @@ class CreditsViewSet(CockpitViewSet):
         ids = [wallet.pk for wallet in wallets]
         is_past = cycle is not None and cycle.state != CycleState.OPEN
         balances = balances_in(cycle, ids) if cycle is not None else balances_of(ids)
-        rules = {} if is_past else allocations_of(ids)
+        rules = {} if is_past else standing_of(ids)
         nodes = nodes_of(self.product, ids)
         rows = []
         for wallet in wallets:
             # Who came later had nothing in an earlier cycle.
             balance = balances.get(wallet.pk) or Balance()
+            rule = rules.get(wallet.pk)
             node_id, name = nodes.get(wallet.pk, (None, str(wallet.get_kind_display())))
             row = {
                 "id": wallet.pk,
                 "kind": wallet.kind,
                 "node": {"id": node_id, "name": name},
                 "parent": wallet.parent_id,
-                "allocation": rules.get(wallet.pk),
+                "allocation": rule.amount if rule else None,
+                "short": rule.short if rule else 0,
                 "credited": balance.credited,
                 "used": balance.used,
                 "reserved": balance.reserved,

@@ -61,6 +61,7 @@ WALLET = {
     "node": {"id": "0198a7c3-1b2c-7d3e-8f40-516273849506", "name": "Content"},
     "parent": "0198a7c6-5f60-7172-8384-950617283940",
     "allocation": "500",
+    "short": "0",
     "credited": "500",
     "used": "120.25",
     "reserved": "4",

@@ -160,7 +160,8 @@ class WalletOutput(serializers.Serializer[Any]):
     """What one node has in the open cycle.
 
     `allocation` is what it gets in each cycle; null means that it has no credits of its own and
-    draws on the nearest node above that has.
+    draws on the nearest node above that has. `short` is by how much the cycle began with less than
+    that, because there was too little; setting the allocation again makes up for it.
     """
 
     id = serializers.UUIDField()
@@ -168,6 +169,7 @@ class WalletOutput(serializers.Serializer[Any]):
     node = NodeOutput()
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # DRF's own name
     allocation = CreditsField(allow_null=True)
+    short = CreditsField()
     credited = CreditsField()
     used = CreditsField()
     reserved = CreditsField()

@@ -1,6 +1,6 @@
 """The ledger's tables. They stand in every account's schema; all amounts are micro-credits."""
 
-from core.credits.models.books import Book, Cycle, CycleState
+from core.credits.models.books import Book, Cycle, CycleState, Dormancy
 from core.credits.models.calls import (
     Label,
     Reservation,
@@ -34,6 +34,7 @@ __all__ = (
     "CapWindow",
     "Cycle",
     "CycleState",
+    "Dormancy",
     "Forecast",
     "Label",
     "OverflowStatement",

@@ -1,4 +1,4 @@
-"""Book and Cycle: whose money it is, and for which period."""
+"""Book, Cycle and Dormancy: whose money it is, for which period, and when it stands still."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -97,3 +97,33 @@ class Cycle(models.Model):
 
     def __str__(self) -> str:
         return f"{self.book} {self.number}"
+
+
+class Dormancy(models.Model):
+    """A time in which the account was archived; without an end while it is.
+
+    Nothing renews meanwhile. Cycles that begin and end in it are granted nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    starts_at = models.DateTimeField(db_default=Now())
+    ends_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("dormancy")
+        verbose_name_plural = _("dormancies")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("ends_at",),
+                condition=Q(ends_at=None),
+                nulls_distinct=False,
+                name="one_dormancy_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at=None) | Q(ends_at__gte=F("starts_at")),
+                name="dormancy_ends_after_it_starts",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.starts_at} to {self.ends_at}"

@@ -125,6 +125,9 @@ class AllocationRule(models.Model):
     By mode and `pinned`: an equal share; an override that is pinned (all of it counts in the
     total, and the others share the rest); or an override that is added (it keeps its part of the
     total, and its parent gives the difference).
+
+    `short` is by how much the renewal that began the open cycle gave less than `amount`. A new
+    amount makes up for it: what moves then is the difference to what the node got.
     """
 
     wallet = models.OneToOneField(
@@ -139,6 +142,7 @@ class AllocationRule(models.Model):
         "credits.Split", on_delete=models.PROTECT, null=True, related_name="rules"
     )
     share = models.BigIntegerField(db_default=0, default=0)
+    short = models.BigIntegerField(db_default=0, default=0)
     changed_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -148,6 +152,10 @@ class AllocationRule(models.Model):
             models.CheckConstraint(
                 condition=Q(share=0) | Q(share__gt=0, split__isnull=False),
                 name="allocation_rule_shares_in_a_split",
+            ),
+            models.CheckConstraint(
+                condition=Q(short__gte=0, short__lte=F("amount")),
+                name="allocation_rule_short_of_its_amount",
             ),
         )
 

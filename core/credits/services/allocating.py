@@ -78,10 +78,11 @@ def allocate_credits(
     label: str = "",
     nodes: Iterable[UUID] = (),
 ) -> Act:
-    """Set what a wallet gets in each cycle, and move the difference to the rule before now.
+    """Set what a wallet gets in each cycle, and move the difference to what it got of the rule now.
 
-    0 counts: the node then has no credits of its own. More comes from the parent (from Unallocated
-    where there is none); less goes back there. Top-ups stay on top.
+    That is the amount before, less what the last renewal was short of. 0 counts: the node then has
+    no credits of its own. More comes from the parent (from Unallocated where there is none); less
+    goes back there. Top-ups stay on top.
 
     Raises:
         InsufficientCredits: the parent has less free, or what should go back is used or held.
@@ -106,7 +107,7 @@ def allocate_credits(
     rule = standing_of([wallet.pk]).get(wallet.pk)
     before = rule.amount if rule else 0
     moves = rules.moves_of_allocation(
-        wallet=wallet.pk, source=source.pk, before=before, after=amount
+        wallet=wallet.pk, source=source.pk, before=rule.given if rule else 0, after=amount
     )
     apply_moves(act=claim.act, cycle=cycle, balances=balances, moves=moves)
     # In a split it is an override that is added: the share stays the split's.

@@ -128,7 +128,7 @@ def make_own(*, act: Act, wallets: Collection[UUID]) -> None:
     write_rules(
         act=act,
         before=dict(before),
-        after={wallet: Standing(rule.amount) for wallet, rule in before.items()},
+        after={pk: Standing(rule.amount, short=rule.short) for pk, rule in before.items()},
     )
 
 

@@ -30,9 +30,10 @@ from core.credits.models import (
 )
 from core.credits.replay import Replayed, Standing, replay
 from core.credits.rules import Move
+from core.credits.services.dormancy import is_asleep, was_asleep_in
 from core.credits.services.moving import claim_act
 from core.credits.services.plans import plan_at, rhythm_of
-from core.credits.services.sharing import keep_shares, sharings_of
+from core.credits.services.sharing import keep_rules, sharings_of
 from core.credits.services.standing import spots_of
 from core.identity.selectors import account_admins
 from core.kit.ids import uuid7
@@ -93,9 +94,12 @@ def renew_once(*, book: Book, actor: Actor, as_of: datetime | None = None) -> Cy
     What is free in the ended cycle rolls over or expires by its plan. The new one gets its grant,
     and the allocation rules are replayed. Where that is not enough for the rules, the new cycle
     says by how much, and so does the audit log.
+
+    While the account is archived nothing is renewed. Of the cycles that are made up for once it is
+    restored, those that began and ended meanwhile get no grant, and no rule is replayed for them.
     """
     ended = _due_cycle(book, as_of)
-    if ended is None:
+    if ended is None or is_asleep():
         return None
     # As it is now: the caller may have read it before its time zone or line were changed.
     book = Book.objects.get(pk=book.pk)
@@ -104,9 +108,11 @@ def renew_once(*, book: Book, actor: Actor, as_of: datetime | None = None) -> Cy
         return None
     _wind_down(renewal)
     _close(ended, actor=actor)
-    _grant(renewal)
-    replayed = _replay_rules(renewal)
-    _record(renewal, replayed, actor)
+    is_skipped = was_asleep_in(renewal.begun)
+    granted = 0 if is_skipped else renewal.plan.grant
+    _grant(renewal, granted)
+    replayed = Replayed({}, 0) if is_skipped else _replay_rules(renewal)
+    _record(renewal, granted, replayed, actor)
     return renewal.begun
 
 
@@ -190,11 +196,11 @@ def _close(cycle: Cycle, *, actor: Actor) -> bool:
     return True
 
 
-def _grant(renewal: _Renewal) -> None:
-    if renewal.plan.grant == 0:
+def _grant(renewal: _Renewal, amount: int) -> None:
+    if amount == 0:
         return
     unallocated = Wallet.objects.get(book=renewal.book, kind=WalletKind.UNALLOCATED)
-    _apply(renewal, [Move(None, unallocated.pk, renewal.plan.grant, TransferKind.GRANT)])
+    _apply(renewal, [Move(None, unallocated.pk, amount, TransferKind.GRANT)])
 
 
 def _replay_rules(renewal: _Renewal) -> Replayed:
@@ -215,7 +221,7 @@ def _replay_rules(renewal: _Renewal) -> Replayed:
             if amount
         ],
     )
-    keep_shares(act=renewal.act, splits=splits, shares=replayed.shares)
+    keep_rules(act=renewal.act, splits=splits, replayed=replayed, others=[r.wallet for r in rules])
     if replayed.shortfall:
         Cycle.objects.filter(pk=renewal.begun.pk).update(shortfall=replayed.shortfall)
         renewal.begun.shortfall = replayed.shortfall
@@ -241,7 +247,7 @@ def _apply(renewal: _Renewal, moves: Sequence[Move]) -> None:
         cursor.execute(_DELTAS, columns)
 
 
-def _record(renewal: _Renewal, replayed: Replayed, actor: Actor) -> None:
+def _record(renewal: _Renewal, granted: int, replayed: Replayed, actor: Actor) -> None:
     target = ("book", renewal.book.pk, renewal.book.product)
     number, product = renewal.begun.number, renewal.book.product
     record(
@@ -253,7 +259,7 @@ def _record(renewal: _Renewal, replayed: Replayed, actor: Actor) -> None:
             "plan": renewal.plan.version,
             "starts_at": renewal.begun.starts_at.isoformat(),
             "ends_at": renewal.begun.ends_at.isoformat() if renewal.begun.ends_at else None,
-            "granted": format_credits(renewal.plan.grant),
+            "granted": format_credits(granted),
         },
         product=product,
     )

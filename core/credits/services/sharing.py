@@ -1,11 +1,11 @@
 """The splits of a book as renewal replays them, and what a split is left with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from core.credits.models import Act, AllocationRule, Book, Split
-from core.credits.replay import Sharing
+from core.credits.replay import Replayed, Sharing
 from core.credits.services.standing import spots_of, standing_of, write_rules
 from core.credits.split_rules import Spot, Standing, is_below
 
@@ -35,16 +35,25 @@ def sharings_of(book: Book) -> list[Sharing]:
     ]
 
 
-def keep_shares(*, act: Act, splits: Sequence[Sharing], shares: Mapping[UUID, int]) -> None:
-    """Let the rules say what each share is in the new cycle."""
+def keep_rules(
+    *, act: Act, splits: Sequence[Sharing], replayed: Replayed, others: Collection[UUID]
+) -> None:
+    """Let the rules say what each share is in the new cycle, and what who was given too little of.
+
+    `others` are the wallets whose rules are in no split.
+    """
     before: dict[UUID, Standing | None] = {}
     after: dict[UUID, Standing | None] = {}
     for split in splits:
         for wallet, rule in split.rules.items():
-            share = shares[wallet]
+            share = replayed.shares[wallet]
             amount = rule.amount if rule.is_override else share
+            short = amount - replayed.got.get(wallet, 0)
             before[wallet] = rule
-            after[wallet] = replace(rule, amount=amount, share=share)
+            after[wallet] = replace(rule, amount=amount, share=share, short=short)
+    for wallet, rule in standing_of(others).items():
+        before[wallet] = rule
+        after[wallet] = replace(rule, short=rule.amount - replayed.got.get(wallet, 0))
     write_rules(act=act, before=before, after=after)
 
 

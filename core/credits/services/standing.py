@@ -112,8 +112,8 @@ def _rules(rows: Iterable[tuple[UUID, Sequence[Any]]]) -> dict[UUID, Standing]:
     for wallet, values in rows:
         key = tuple(values)
         if key not in alike:
-            amount, mode, pinned, share, split = key
-            alike[key] = Standing(amount, mode, pinned, share, _id_of(split))
+            amount, mode, pinned, share, split, short = key
+            alike[key] = Standing(amount, mode, pinned, share, _id_of(split), short)
         found[wallet] = alike[key]
     return found
 
@@ -157,6 +157,7 @@ def _columns(rules: Sequence[tuple[UUID, Standing]]) -> list[str]:
         _array("t" if rule.pinned else "f" for _, rule in rules),
         _array(str(rule.share) for _, rule in rules),
         array_of(rule.split for _, rule in rules),
+        _array(str(rule.short) for _, rule in rules),
     ]
 
 
@@ -165,13 +166,13 @@ def _array(words: Iterable[str]) -> str:
 
 
 _STANDING = """
-SELECT wallet_id, amount, mode, pinned, share, split_id::text FROM credits_allocationrule
+SELECT wallet_id, amount, mode, pinned, share, split_id::text, short FROM credits_allocationrule
 WHERE wallet_id IN (SELECT unnest(%s::uuid[]))
 """
 
 _TREE = """
 SELECT w.id, w.parent_id::text, w.depth, w.kind, b.credited, b.credit_limit, b.used, b.reserved,
-    r.amount, r.mode, r.pinned, r.share, r.split_id::text
+    r.amount, r.mode, r.pinned, r.share, r.split_id::text, r.short
 FROM credits_wallet w
 JOIN credits_balance b ON b.wallet_id = w.id AND b.cycle_id = %s
 LEFT JOIN credits_allocationrule r ON r.wallet_id = w.id
@@ -193,19 +194,20 @@ DELETE FROM credits_allocationrule WHERE wallet_id IN (SELECT unnest(%s::uuid[])
 
 _UPSERT = """
 INSERT INTO credits_allocationrule
-    (wallet_id, amount, mode, pinned, share, split_id, changed_at)
+    (wallet_id, amount, mode, pinned, share, split_id, short, changed_at)
 SELECT r.*, now()
-FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bool[], %s::bigint[], %s::uuid[])
-    AS r (wallet_id, amount, mode, pinned, share, split_id)
+FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bool[], %s::bigint[], %s::uuid[],
+    %s::bigint[]) AS r (wallet_id, amount, mode, pinned, share, split_id, short)
 ON CONFLICT (wallet_id) DO UPDATE SET
     amount = EXCLUDED.amount, mode = EXCLUDED.mode, pinned = EXCLUDED.pinned,
-    share = EXCLUDED.share, split_id = EXCLUDED.split_id, changed_at = EXCLUDED.changed_at
+    share = EXCLUDED.share, split_id = EXCLUDED.split_id, short = EXCLUDED.short,
+    changed_at = EXCLUDED.changed_at
 """
 
 # What `Standing.from_json` reads.
 _VALUES = """jsonb_build_object(
     'amount', {0}.amount, 'mode', {0}.mode, 'pinned', {0}.pinned, 'share', {0}.share,
-    'split', {0}.split_id)"""
+    'split', {0}.split_id, 'short', {0}.short)"""
 
 _KEEP = f"""
 INSERT INTO credits_rulechange (act_id, wallet_id, id, before, after)
@@ -214,6 +216,7 @@ SELECT %s, changed.wallet_id, changed.id,
     CASE WHEN new.wallet_id IS NOT NULL THEN {_VALUES.format("new")} END
 FROM unnest(%s::uuid[], %s::uuid[]) AS changed (wallet_id, id)
 LEFT JOIN credits_allocationrule old ON old.wallet_id = changed.wallet_id
-LEFT JOIN unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bool[], %s::bigint[], %s::uuid[])
-    AS new (wallet_id, amount, mode, pinned, share, split_id) ON new.wallet_id = changed.wallet_id
+LEFT JOIN unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bool[], %s::bigint[], %s::uuid[],
+    %s::bigint[]) AS new (wallet_id, amount, mode, pinned, share, split_id, short)
+    ON new.wallet_id = changed.wallet_id
 """  # noqa: S608 (nothing but our own words)
