@@ -85,6 +85,7 @@ def test_a_wallet_is_shown_with_its_node(
         "node": {"id": str(marketing.pk), "name": "Marketing"},
         "parent": None,
         "allocation": "12.5",
+        "short": "0",
         "credited": "12.5",
         "used": "0",
         "reserved": "0",
