@@ -50,7 +50,8 @@ from bench.load import Figures, Load, chat_body, run, run_at  # noqa: E402
 from bench.peer_servers import Peer, peer_servers  # noqa: E402
 
 UPSTREAM_PORT, GATEWAY_PORT = 9871, 9872
-CREDITS = 1_000_000_000
+# Micro-credits; a call takes some 20,000, and a soak makes a hundred thousand of them.
+CREDITS = 1_000_000_000_000
 WARM_UP = 30
 # A peer that hangs with many in flight is left out there.
 PEER_SECONDS = 180

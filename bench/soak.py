@@ -3,8 +3,8 @@
     python bench/soak.py [seconds] [in flight]
 
 Starts what bench/gateway.py starts. A third of the clients hang up at a random moment. At the end:
-no open reservation, no broken invariant of the ledger, as many usage events as calls admitted, and
-the gateway's memory at each tenth of the time.
+no open reservation, no broken invariant of the ledger, as many usage events as calls admitted, no
+call refused (else by which code), and the gateway's memory at each tenth of the time.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import json
 import random
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,7 @@ class Tally:
 
     answered: int = 0
     left: int = 0
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     megabytes: list[int] = field(default_factory=list)
 
 
@@ -53,9 +54,11 @@ async def main(seconds: float, in_flight: int) -> bool:
             await asyncio.sleep(10)
             found = await asyncio.to_thread(_look)
     calls = tally.answered + tally.left
-    print(json.dumps({"calls": calls, "left": tally.left, "refused": tally.refused, **found,
+    refused = dict(tally.refused)
+    print(json.dumps({"calls": calls, "left": tally.left, "refused": refused, **found,
                       "megabytes": tally.megabytes}, indent=1))  # fmt: skip
-    return found["events"] == calls and not found["open"] and not found["broken"]
+    is_whole = found["events"] == calls and not refused
+    return is_whole and not found["open"] and not found["broken"]
 
 
 async def _client(tally: Tally, key: str, until: float) -> None:
@@ -67,7 +70,7 @@ async def _client(tally: Tally, key: str, until: float) -> None:
         writer.write(load.request())
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
-            tally.refused += 1
+            tally.refused[await _why(head, reader)] += 1
         elif chance.random() < SHARE_THAT_LEAVES:
             await asyncio.sleep(chance.uniform(0, 22 * CHUNK_SECONDS))
             tally.left += 1
@@ -75,6 +78,14 @@ async def _client(tally: Tally, key: str, until: float) -> None:
             await _to_the_end(reader)
             tally.answered += 1
         writer.transport.abort()
+
+
+async def _why(head: bytes, reader: asyncio.StreamReader) -> str:
+    """Return the status and the code of a refusal."""
+    status = head.split(b" ", 2)[1].decode()
+    length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
+    body = await reader.readexactly(int(length or 0))
+    return f"{status} {json.loads(body)['error']['code']}" if body else status
 
 
 async def _to_the_end(reader: asyncio.StreamReader) -> None:

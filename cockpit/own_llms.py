@@ -19,13 +19,13 @@ from core.gateway.ports import Deployment, Llm, Price, Probe, Secret
 from core.tenancy.context import AccountRef
 from core.vault import services as vault
 from tenants.own_llms import OwnLlmCeiling, own_llm_ceiling
+from tenants.rules import least_prices
+from tenants.services.llms import PRICE_FIELDS
 from tenants.vendors import vendor_named
 
 log = structlog.get_logger(__name__)
 
-
-# Kinds that are priced by what they read.
-_READS = frozenset({"chat", "embedding", "speech", "transcription"})
+_PARTS = tuple(name.removesuffix("_usd") for name in PRICE_FIELDS)
 
 
 def own_llms_of(account: AccountRef) -> list[Llm]:
@@ -135,20 +135,13 @@ def _price(found: EffectivePrice | None, llm: OwnLlm, ceiling: OwnLlmCeiling) ->
     if found is None:
         return None
     row = found.row
-    # The floor may have risen since the account set its price. It holds for tokens of every kind:
-    # an account's own server could call all of them cached, or thought, or heard.
+    # The floor may have risen since the account set its price.
     floor = Decimal(0) if found.is_catalogue else ceiling.floor_usd
-    least_read = floor if llm.kind in _READS else Decimal(0)
-    least_written = floor if llm.kind == "chat" else Decimal(0)
+    least = least_prices(llm.kind, floor)
     return Price(
         version=found.version,
-        input=max(row.input_usd, least_read),
-        output=max(row.output_usd, least_written),
-        cache_read=max(row.cache_read_usd, least_read),
-        cache_write=max(row.cache_write_usd, least_read),
-        reasoning=max(row.reasoning_usd, least_written),
-        audio_input=max(row.audio_input_usd, least_read),
-        audio_output=max(row.audio_output_usd, least_written),
-        image_each=row.image_each_usd,
-        request=row.request_usd,
+        **{
+            part: max(getattr(row, f"{part}_usd"), least.get(f"{part}_usd", Decimal(0)))
+            for part in _PARTS
+        },
     )

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +35,11 @@ _PLAIN_PRICES = {
     "reasoning_usd": "output_usd",
     "audio_output_usd": "output_usd",
 }
+_READ = ("input_usd", "cache_read_usd", "cache_write_usd", "audio_input_usd")
+_WRITTEN = ("output_usd", "reasoning_usd", "audio_output_usd")
+# About what vendors that price pictures in tokens count for one of middling quality.
+TOKENS_OF_A_PICTURE = 1_000
+_LEAST_STEP = Decimal("0.000001")
 # Dearer than any LLM by far, and still exact in the column.
 _DEAREST_USD = Decimal(1_000_000)
 
@@ -96,6 +101,19 @@ def whole_price(named: Mapping[str, Decimal], parts: Iterable[str]) -> dict[str,
         part: named.get(part, named.get(_PLAIN_PRICES.get(part, part), Decimal(0)))
         for part in parts
     }
+
+
+def least_prices(kind: str, floor: Decimal) -> dict[str, Decimal]:
+    """Return the least that each part of a price may be, for a kind of LLM, in US dollars.
+
+    `floor` is for a million tokens. It holds for tokens of every sort: an account's own server
+    could call all of them cached, or thought, or heard. A picture counts a thousand tokens.
+    """
+    if kind == "image":
+        each = (floor * TOKENS_OF_A_PICTURE / 1_000_000).quantize(_LEAST_STEP, ROUND_UP)
+        return {"image_each_usd": each}
+    parts = (*_READ, *_WRITTEN) if kind == "chat" else _READ
+    return dict.fromkeys(parts, floor)
 
 
 def is_price(price: Decimal) -> bool:

@@ -17,7 +17,7 @@ from core.kit.problems import Conflict, InvalidInput
 from core.tenancy.context import Account
 from core.tenancy.policy import bump_policy
 from core.vault import services as vault
-from tenants.rules import is_price, llm_fault, whole_price
+from tenants.rules import is_price, least_prices, llm_fault, whole_price
 from tenants.selectors import offered_llms
 from tenants.services.llms import PRICE_FIELDS
 
@@ -32,12 +32,11 @@ _DETAILS = (
     "fallback",
     "retries",
 )
-# A price has to say something of each of these, by kind.
-_FLOORED = {
+# A price has to say something of each of these, by kind; else of the input.
+_NEEDED = {
     "chat": ("input_usd", "output_usd"),
-    "embedding": ("input_usd",),
-    "speech": ("input_usd",),
     "transcription": ("audio_input_usd",),
+    "image": ("image_each_usd",),
 }
 
 OWN_LLM_CREATED = verbs.register(
@@ -220,9 +219,11 @@ def _check_prices(kind: str, prices: Mapping[str, Decimal], floor: Decimal) -> N
         for field, price in prices.items()
         if not is_price(price)
     }
-    for field in _FLOORED.get(kind, ()):
-        if field not in faults and prices.get(field, Decimal(0)) < floor:
-            faults[field] = f"The platform's least price is ${floor.normalize():f} a million."
+    given = {**dict.fromkeys(_NEEDED.get(kind, ("input_usd",)), Decimal(0)), **prices}
+    for field, least in least_prices(kind, floor).items():
+        if field not in faults and given.get(field, least) < least:
+            each = "a picture" if field == "image_each_usd" else "a million"
+            faults[field] = f"The platform's least price is ${least.normalize():f} {each}."
     if not faults and not any(prices.values()):
         faults["request_usd"] = "At least one price must be above zero."
     if faults:

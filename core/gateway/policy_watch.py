@@ -1,7 +1,6 @@
 """Hears of policy changes: pushed by Valkey, asked of Postgres each second without it."""
 
 import asyncio
-import time
 
 import structlog
 from redis.asyncio import Redis
@@ -18,9 +17,13 @@ POLL_SECONDS = 1.0
 # With it, now and then all the same: a push can be lost while a connection breaks.
 BACKUP_POLL_SECONDS = 15.0
 RECONNECT_SECONDS = 2.0
-# A Valkey that hangs keeps its connections; one that answers no ping for so long counts as gone.
-SILENT_SECONDS = 2.0
+CONNECT_SECONDS = 10.0
 LISTEN_SECONDS = 0.5
+# A Valkey that hangs keeps its connections. While it owes one answer, Postgres is asked; at so many
+# pings without an answer it counts as gone. Looks are counted and not seconds: in a process that
+# is held up, answers lie there unread, and that is nobody's silence.
+DOUBTFUL_LOOKS = 2
+MOST_LOOKS = 4
 
 
 class PolicyWatch:
@@ -83,21 +86,23 @@ class PolicyWatch:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen_once(self) -> None:
-        client = Redis.from_url(self._redis_url, socket_connect_timeout=SILENT_SECONDS, protocol=2)
+        client = Redis.from_url(self._redis_url, socket_connect_timeout=CONNECT_SECONDS, protocol=2)
         async with client, client.pubsub() as channel:
             await channel.subscribe(CHANNEL)
             # What was said before we listened is asked for once.
             await self.poll_once()
             self._is_listening = True
-            heard = time.monotonic()
-            while time.monotonic() - heard < SILENT_SECONDS:
+            looks_in_vain = 0
+            while looks_in_vain < MOST_LOOKS:
                 message = await channel.get_message(timeout=LISTEN_SECONDS)
                 if message is None:
+                    looks_in_vain += 1
                     await channel.ping()
-                    continue
-                heard = time.monotonic()
-                if message["type"] == "message":
-                    self._hear(message["data"])
+                else:
+                    looks_in_vain = 0
+                    if message["type"] == "message":
+                        self._hear(message["data"])
+                self._is_listening = looks_in_vain < DOUBTFUL_LOOKS
         raise TimeoutError("Valkey is silent.")
 
     def _hear(self, data: bytes) -> None:

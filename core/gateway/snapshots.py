@@ -27,10 +27,14 @@ MOST_PRINCIPALS = 20_000
 MOST_ACCOUNTS = 2_000
 # A missed push and a missed poll together must not let a stale right live on.
 LONGEST_SECONDS = 60.0
+# Who can help is read anew after so long; a program that repeats itself must not read each time.
+NOTE_SECONDS = 5.0
 # A wrong key that is tried over and over must not cost a query each time.
 REFUSED_SECONDS = 1.0
 
 T = TypeVar("T")
+# Whose note: the ids of wallets and teams are unique over all accounts.
+_Noted = tuple[str, UUID, UUID | None, UUID | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Snapshots:
         self._strangers = Strangers()
         self._principals: _Cache[bytes, Principal] = _Cache(MOST_PRINCIPALS)
         self._accounts: _Cache[UUID, AccountSnapshot] = _Cache(MOST_ACCOUNTS)
+        self._notes: _Cache[_Noted, WalletNote] = _Cache(MOST_PRINCIPALS, seconds=NOTE_SECONDS)
         self._listeners: list[Callable[[str], None]] = []
         self._running: Callable[[], Iterable[AccountRef]] = tuple
 
@@ -136,8 +141,13 @@ class Snapshots:
         return snapshot
 
     async def wallet_note(self, principal: Principal, wallet_id: UUID) -> WalletNote:
-        """Return what a refusal says about a wallet. It is read anew: refusals are rare."""
-        return await self._threads.run(lambda: self._directory.wallet_note(principal, wallet_id))
+        """Return what a refusal says about a wallet."""
+        noted = (principal.product, wallet_id, principal.team_id, principal.organization_id)
+        return await self._notes.get(
+            noted,
+            lambda: self._threads.run(lambda: self._directory.wallet_note(principal, wallet_id)),
+            lambda _: True,
+        )
 
     def _is_current_principal(self, principal: Principal) -> bool:
         return principal.policy_version >= self.version(principal.account.schema_name)
@@ -172,8 +182,9 @@ class _Entry(Generic[T]):
 class _Cache(Generic[K, T]):
     """Least recently used goes first; of several that ask for the same at once, one reads."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, seconds: float = LONGEST_SECONDS) -> None:
         self._most = most
+        self._seconds = seconds
         self._entries: OrderedDict[K, _Entry[T]] = OrderedDict()
         self._reading: dict[K, asyncio.Task[_Entry[T]]] = {}
 
@@ -225,7 +236,7 @@ class _Cache(Generic[K, T]):
         except Problem as refusal:
             entry: _Entry[T] = _Entry(None, refusal, time.monotonic() + REFUSED_SECONDS)
         else:
-            entry = _Entry(value, None, time.monotonic() + LONGEST_SECONDS)
+            entry = _Entry(value, None, time.monotonic() + self._seconds)
         self._entries[key] = entry
         self._entries.move_to_end(key)
         while len(self._entries) > self._most:

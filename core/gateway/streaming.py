@@ -107,6 +107,7 @@ class _GuardedChoice:
         self._arguments.clear()
         texts = Texts()
         for call in calls:
+            texts.add_name(call["function"])
             texts.add_json(call["function"], "arguments")
         checked = await self._pool.check(texts.values, self._tally.guardrails, stage="output")
         self._tally.add(checked.verdicts)

@@ -21,6 +21,7 @@ from core.guardrails.verdicts import (
     Finding,
     Stage,
     Verdict,
+    pieces_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 DEADLINE_SECONDS = 8.0
 # A millisecond's work; handing it to a thread would take as long.
 INLINE_CHARACTERS = 512
+# All texts of a call together, where the worst that somebody can think of takes ten milliseconds.
+INLINE_CHECK_CHARACTERS = 256
 
 
 def for_stage(guardrails: Iterable[BoundGuardrail], stage: Stage) -> tuple[BoundGuardrail, ...]:
@@ -39,8 +42,13 @@ def for_stage(guardrails: Iterable[BoundGuardrail], stage: Stage) -> tuple[Bound
 
 def may_match(texts: Iterable[str], guardrails: Iterable[BoundGuardrail]) -> bool:
     """Whether any guardrail needs a closer look at any of the texts."""
-    presets = [preset_for(bound.preset) for bound in guardrails]
-    return any(preset.may_match(text) for text in texts for preset in presets)
+    presets = {preset_for(bound.preset) for bound in guardrails}
+    return any(
+        preset.may_match(piece)
+        for preset in presets
+        for text in texts
+        for _, piece in pieces_of(text)
+    )
 
 
 def check(texts: Sequence[str], guardrails: Iterable[BoundGuardrail], *, stage: Stage) -> Checked:
@@ -82,13 +90,14 @@ class GuardrailPool:
     async def check(
         self, texts: Sequence[str], guardrails: Iterable[BoundGuardrail], *, stage: Stage
     ) -> Checked:
-        """Do what `check` does, in a thread and under the deadline.
+        """Do what `check` does, in a thread and under the deadline where there is much to check.
 
         Raises:
             GuardrailUnavailable: a mandatory guardrail could not run or did not finish in time.
         """
         chosen = for_stage(guardrails, stage)
-        if not may_match(texts, chosen):
+        is_short = sum(map(len, texts)) <= INLINE_CHECK_CHARACTERS
+        if is_short or not may_match(texts, chosen):
             return check(texts, chosen, stage=stage)
         loop = asyncio.get_running_loop()
         running = loop.run_in_executor(self._executor, lambda: check(texts, chosen, stage=stage))
@@ -129,7 +138,26 @@ def _findings(texts: Sequence[str], bound: BoundGuardrail, deadline: float) -> l
         # hours after everybody has stopped waiting, and others' checks with it.
         if time.monotonic() > deadline:
             raise TimeoutError("There is too much text to be searched in time.")
-        found.append(preset.find(text, bound.settings) if preset.may_match(text) else [])
+        found.append(
+            _without_overlaps(
+                Finding(start + each.start, start + each.end, each.label)
+                for start, piece in pieces_of(text)
+                if preset.may_match(piece)
+                for each in preset.find(piece, bound.settings)
+            )
+        )
+    return found
+
+
+def _without_overlaps(findings: Iterable[Finding]) -> list[Finding]:
+    """Return what was found, once: a whole and a part of it may show the same."""
+    found: list[Finding] = []
+    for each in sorted(findings):
+        if found and each.start < found[-1].end:
+            last = found[-1]
+            found[-1] = Finding(last.start, max(last.end, each.end), last.label)
+        else:
+            found.append(each)
     return found
 
 

@@ -1,8 +1,9 @@
 """Plain values of the engine: what is bound, what was found, what was decided. No Django models."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from itertools import accumulate, pairwise
+from typing import Any, Literal, Self
 from uuid import UUID
 
 Stage = Literal["input", "output"]
@@ -14,6 +15,30 @@ STAGES: tuple[Stage, ...] = ("input", "output")
 ACTIONS: tuple[Action, ...] = ("block", "mask", "flag")
 
 _OUTCOME_OF: dict[Action, Outcome] = {"block": "blocked", "mask": "masked", "flag": "flagged"}
+
+
+class Joined(str):
+    """Texts that follow one another and are read as one, such as the parts of a message.
+
+    What a check finds in the whole counts, and what it finds in one of them alone.
+    """
+
+    seams: tuple[int, ...]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        """Return several texts as one."""
+        joined = cls("".join(texts))
+        joined.seams = (0, *accumulate(map(len, texts)))
+        return joined
+
+
+def pieces_of(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what a check looks at, and where in the text it begins."""
+    yield 0, text
+    if isinstance(text, Joined):
+        for start, end in pairwise(text.seams):
+            yield start, text[start:end]
 
 
 @dataclass(frozen=True, slots=True)

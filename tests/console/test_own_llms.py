@@ -147,6 +147,51 @@ def test_own_price_keeps_to_the_platform_s_floor(acme: Account) -> None:
         assert {price.audio_input, price.audio_output} == {Decimal(3)}
 
 
+@pytest.mark.parametrize(
+    ("kind", "low", "field", "good"),
+    [
+        ("chat", "input=2 output=1.9", "output_usd", "input=2 output=2"),
+        ("chat", "input=2 output=2 cache_read=1", "cache_read_usd", "input=2 output=2"),
+        ("chat", "input=2 output=2 audio_output=1", "audio_output_usd", "input=2 output=2"),
+        ("embedding", "input=1", "input_usd", "input=2"),
+        ("transcription", "audio_input=1", "audio_input_usd", "audio_input=2"),
+        ("speech", "request=1", "input_usd", "input=2"),
+        ("rerank", "request=0.002", "input_usd", "input=2 request=0.002"),
+        ("moderation", "input=0.01", "input_usd", "input=2"),
+        ("image", "image_each=0.0019", "image_each_usd", "image_each=0.002"),
+    ],
+)
+def test_every_kind_of_llm_keeps_to_the_floor(
+    acme: Account, kind: str, low: str, field: str, good: str
+) -> None:
+    terms(acme, floor_usd=Decimal(2))
+    with in_account(acme):
+        llm = an_llm(acme, kind=kind)
+
+        with pytest.raises(InvalidInput) as caught:
+            services.set_own_price(account=acme, llm=llm, prices=_decimals(low), actor=TESTS)
+        services.set_own_price(account=acme, llm=llm, prices=_decimals(good), actor=TESTS)
+
+    assert [error["pointer"] for error in caught.value.extensions["errors"]] == [f"/{field}"]
+
+
+@pytest.mark.parametrize("kind", ["rerank", "moderation", "image"])
+def test_floor_that_rises_later_counts_for_every_kind(acme: Account, kind: str) -> None:
+    low = {"input_usd": Decimal("0.01"), "image_each_usd": Decimal("0.0001")}
+    with in_account(acme):
+        llm = an_llm(acme, kind=kind)
+        a_place(acme, llm)
+        services.set_own_price(account=acme, llm=llm, prices=low, actor=TESTS)
+    terms(acme, floor_usd=Decimal("0.5"))
+
+    with in_account(acme):
+        price = as_the_gateway_sees_it(acme)["company-gpt"].price
+
+    assert price is not None
+    found = price.image_each if kind == "image" else price.input
+    assert found == (Decimal("0.0005") if kind == "image" else Decimal("0.5"))
+
+
 def test_kind_of_tokens_that_nobody_has_priced_costs_as_plain_ones(acme: Account) -> None:
     with in_account(acme):
         llm = an_llm(acme)
@@ -360,3 +405,8 @@ def test_one_account_s_llms_are_not_another_s(acme: Account, globex: Account) ->
     assert key.reveal() == "sk-globex-1234567890"
     # Copilot runs on the platform's LLMs alone.
     assert "company-gpt" not in PostgresDirectory().snapshot(acme.pk).llms["copilot"]
+
+
+def _decimals(prices: str) -> dict[str, Decimal]:
+    pairs = (each.split("=") for each in prices.split())
+    return {f"{name}_usd": Decimal(value) for name, value in pairs}

@@ -39,6 +39,7 @@ class FakeUpstream:
     words: list[str] = field(default_factory=lambda: list(WORDS))
     chunk_seconds: float = 0.0
     image_seconds: float = 0.0
+    tool_arguments: str = '{"city": "Oslo"}'
     seen: list[Seen] = field(default_factory=list)
     # How often a client left before its answer was complete.
     abandoned: int = 0
@@ -107,7 +108,7 @@ class FakeUpstream:
         message: dict[str, Any] = {"role": "assistant", "content": "".join(self.words)}
         reason = "stop"
         if model == "tools":
-            message = {"role": "assistant", "content": None, "tool_calls": [_tool_call(body)]}
+            message = {"role": "assistant", "content": None, "tool_calls": [self._tool_call(body)]}
             reason = "tool_calls"
         answer: dict[str, Any] = {
             "id": "chatcmpl-upstream",
@@ -146,10 +147,19 @@ class FakeUpstream:
         await writer.drain()
         return True
 
+    def _tool_call(self, body: dict[str, Any]) -> dict[str, Any]:
+        tools = body.get("tools") or [{"function": {"name": "lookup"}}]
+        name = tools[0]["function"]["name"]
+        return {
+            "id": "call_1",
+            "type": "function",
+            "function": {"name": name, "arguments": self.tool_arguments},
+        }
+
     async def _chunks(self, body: dict[str, Any], model: str) -> AsyncIterator[dict[str, Any]]:
         shown = "gpt-9-ultra" if model == "lies" else model
         if model == "tools":
-            call = _tool_call(body)
+            call = self._tool_call(body)
             arguments = call["function"].pop("arguments")
             first = {**call, "index": 0, "function": {**call["function"], "arguments": ""}}
             yield _chunk(shown, {"role": "assistant", "content": None, "tool_calls": [first]})
@@ -229,15 +239,6 @@ def _chunk(model: str, delta: dict[str, Any], finish: str | None = None) -> dict
         "created": 1,
         "model": model,
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-    }
-
-
-def _tool_call(body: dict[str, Any]) -> dict[str, Any]:
-    tools = body.get("tools") or [{"function": {"name": "lookup"}}]
-    return {
-        "id": "call_1",
-        "type": "function",
-        "function": {"name": tools[0]["function"]["name"], "arguments": '{"city": "Oslo"}'},
     }
 
 

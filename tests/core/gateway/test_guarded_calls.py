@@ -66,6 +66,156 @@ async def test_every_place_of_the_input_is_looked_at(
     assert json.loads(arguments) == {"to": "<EMAIL>", "n": "<PHONE>"}
 
 
+async def test_secret_in_two_parts_is_one_secret(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
+) -> None:
+    directory.bind("mask", "input")
+    parts = [
+        {"type": "text", "text": "Write to ada@exam"},
+        {"type": "text", "text": "ple.com, pay with 4111 1111"},
+        {"type": "text", "text": " 1111 1111."},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
+        {"type": "text", "text": "Thanks."},
+    ]
+    output = {
+        "role": "tool",
+        "tool_call_id": "c1",
+        "content": [{"type": "text", "text": "bob@exa"}, {"type": "text", "text": "mple.com"}],
+    }
+    call = {"id": "c1", "type": "function", "function": {"name": "mail", "arguments": "{}"}}
+    body = {
+        "model": "ok",
+        "messages": [
+            {"role": "user", "content": parts},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            output,
+        ],
+    }
+
+    answer = await client.post("/v1/chat/completions", body)
+
+    user, _, tool = upstream.seen[0].body["messages"]
+    assert [part.get("text") for part in user["content"]] == [
+        "Write to <EMAIL>, pay with <CREDIT_CARD>.",
+        None,
+        "Thanks.",
+    ]
+    assert tool["content"] == [{"type": "text", "text": "<EMAIL>"}]
+    assert "found=CREDIT_CARD:1 EMAIL:2" in answer.headers["x-cockpit-guardrails"]
+
+
+async def test_part_that_says_it_alone_says_it_beside_others(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
+) -> None:
+    directory.bind("mask", "input")
+    # Together the digits are no phone number; the second part by itself is.
+    parts = [{"type": "text", "text": text} for text in ("Order 99999999", "+1 650 253 0000")]
+
+    await client.post(
+        "/v1/chat/completions",
+        {"model": "ok", "messages": [{"role": "user", "content": parts}]},
+    )
+
+    sent = "".join(part["text"] for part in upstream.seen[0].body["messages"][0]["content"])
+    assert "253" not in sent
+
+
+async def test_parts_without_anything_to_find_stay_apart(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
+) -> None:
+    directory.bind("mask", "input")
+    parts = [{"type": "text", "text": text} for text in ("One @", "two 2", "three")]
+    messages = [{"role": "user", "content": parts}, {"role": "user", "content": "a@example.com"}]
+
+    await client.post("/v1/chat/completions", {"model": "ok", "messages": messages})
+
+    assert upstream.seen[0].body["messages"][0]["content"] == parts
+    assert upstream.seen[0].body["messages"][1]["content"] == "<EMAIL>"
+
+
+async def test_names_and_keys_are_looked_at(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
+) -> None:
+    directory.bind("mask", "input")
+    arguments = '{"ada@example.com": 1, "bob@example.com": {"cy@example.com": [2]}, "n": 3}'
+    function = {"name": "call_6502530000", "arguments": arguments}
+    schema = {
+        "type": "object",
+        "properties": {"dee@example.com": {"type": "string"}},
+        "required": ["dee@example.com"],
+    }
+    body = {
+        "model": "ok",
+        "messages": [
+            {"role": "user", "content": "Go."},
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": "c1", "type": "function", "function": function}],
+            },
+            {"role": "tool", "tool_call_id": "c1", "content": "Done."},
+        ],
+        "tools": [
+            {"type": "function", "function": {"name": "call-650-253-0000", "parameters": schema}}
+        ],
+        "tool_choice": {"type": "function", "function": {"name": "call-650-253-0000"}},
+    }
+
+    await client.post("/v1/chat/completions", body)
+
+    sent = upstream.seen[0].body
+    assert "example.com" not in json.dumps(sent)
+    assert "0000" not in json.dumps(sent)
+    called = sent["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(called) == {"<EMAIL>": 1, "<EMAIL>_": {"<EMAIL>": [2]}, "n": 3}
+    [tool] = sent["tools"]
+    assert tool["function"]["parameters"]["properties"] == {"<EMAIL>": {"type": "string"}}
+    assert tool["function"]["parameters"]["required"] == ["<EMAIL>"]
+    # As a provider takes it, and the same in both places.
+    assert tool["function"]["name"] == sent["tool_choice"]["function"]["name"] == "call-PHONE"
+
+
+async def test_key_that_stands_there_twice_hides_nothing(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory
+) -> None:
+    directory.bind("mask", "input")
+    arguments = '{"to": "ada@example.com", "to": "nobody"}'
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    messages = [
+        {"role": "user", "content": "Go."},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "Done."},
+    ]
+
+    await client.post("/v1/chat/completions", {"model": "ok", "messages": messages})
+
+    sent = upstream.seen[0].body["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(sent) == {"to": "nobody"}
+    assert "ada@" not in sent
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_tool_call_of_an_answer_hides_nothing(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, is_stream: bool
+) -> None:
+    directory.bind("mask", "output")
+    upstream.tool_arguments = '{"ada@example.com": {"cy@example.com": "x"}, "n": 6502530000}'
+    tool = {"type": "function", "function": {"name": "call-650-253-0000", "parameters": {}}}
+
+    if is_stream:
+        answer = await client.stream(model="tools", tools=[tool]).done()
+        choices = [choice for event in answer.events[:-1] for choice in event["choices"]]
+        [call] = [call for each in choices for call in each["delta"].get("tool_calls", ())]
+    else:
+        answer = await client.chat(model="tools", tools=[tool])
+        [call] = answer.body["choices"][0]["message"]["tool_calls"]
+
+    assert call["function"]["name"] == "call-PHONE"
+    assert json.loads(call["function"]["arguments"]) == {
+        "<EMAIL>": {"<EMAIL>": "x"},
+        "n": "<PHONE>",
+    }
+
+
 async def test_block_of_the_input_costs_nothing_and_leaves_a_verdict(
     client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, ledger: FakeLedger
 ) -> None:

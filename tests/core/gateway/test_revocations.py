@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from django.conf import settings as django_settings
+from structlog.testing import capture_logs
 
 from cockpit.embedded.redis import Valkey
 from console.models import Membership
@@ -22,6 +24,7 @@ from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import PathNode
 from core.access.rules.switches import Switch
 from core.access.services import set_feature, set_llm_policy, switch_llm_off
+from core.gateway import policy_watch
 from core.hierarchy.product import product_named
 from core.hierarchy.seats import seat_of_email
 from core.hierarchy.services.members import archive_member
@@ -367,6 +370,24 @@ async def test_a_valkey_that_hangs_counts_as_gone(
 
         assert cut.events[-1]["error"]["code"] == "invalid_api_key"
         await _until_listening(real)
+
+
+async def test_a_process_that_is_held_up_does_not_take_valkey_for_gone(
+    valkey: Valkey, rights: Rights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_watch, "LISTEN_SECONDS", 0.05)
+    async with opened(rights.stage, redis_url=valkey.url()) as real:
+        await _until_listening(real)
+        with capture_logs() as lines:
+            for _ in range(5):
+                # Longer than it would wait for all its looks.
+                time.sleep(0.4)  # noqa: ASYNC251  it is what holds it up
+                await asyncio.sleep(0.03)
+                assert real.gateway._watch.is_listening
+
+        assert "policy_push_lost" not in [line["event"] for line in lines]
+        await real.do(rights.revoke_key)
+        assert (await real.client.chat("Hello", token=rights.stage.key)).status == 401
 
 
 async def _answers(real: Real, rights: Rights, *, key: str = "") -> list[Any]:

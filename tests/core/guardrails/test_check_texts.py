@@ -9,7 +9,7 @@ import pytest
 from core.guardrails import engine, presets
 from core.guardrails.engine import GuardrailPool
 from core.guardrails.errors import GuardrailUnavailable
-from core.guardrails.verdicts import Action, BoundGuardrail, Stage
+from core.guardrails.verdicts import Action, BoundGuardrail, Joined, Stage
 
 TEXTS = ("Write to ada@example.com.", "Nothing here.", "From 10.0.0.1, ada@example.com.")
 
@@ -120,15 +120,27 @@ def test_mandatory_check_that_breaks_refuses() -> None:
 @pytest.mark.asyncio
 async def test_deadline_counts_as_a_failure() -> None:
     pool = GuardrailPool(threads=1, deadline_seconds=0.05)
+    texts = [*TEXTS, "So much that it goes into a thread. " * 10]
 
-    checked = await pool.check(TEXTS, [bound("flag", preset="slow", seconds=0.3)], stage="input")
+    checked = await pool.check(texts, [bound("flag", preset="slow", seconds=0.3)], stage="input")
 
     assert checked.verdicts[0].error == "TimeoutError"
     with pytest.raises(GuardrailUnavailable):
         await pool.check(
-            TEXTS, [bound("flag", preset="slow", seconds=0.3, is_mandatory=True)], stage="input"
+            texts, [bound("flag", preset="slow", seconds=0.3, is_mandatory=True)], stage="input"
         )
     pool.close()
+
+
+def test_joined_texts_are_looked_at_as_one_and_each_alone() -> None:
+    text = Joined.of(["Order 99999999", "+1 650 253 0000 or ada@exam", "ple.com", " now."])
+
+    checked = engine.check([text], [bound("mask")], stage="input")
+
+    [masked] = checked.texts
+    assert masked.endswith(" or <EMAIL> now.")
+    assert "253" not in masked
+    assert checked.verdicts[0].found["EMAIL"] == 1
 
 
 def test_thousands_of_texts_have_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
