@@ -1,6 +1,6 @@
 """Every write of grants: to allow, to deny, to take away, and what ends by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -8,12 +8,13 @@ from uuid import UUID
 from django.db import transaction
 
 from core.access.models import Grant
+from core.access.nodes import KnownNode, known_nodes, places_of_members
 from core.access.resources import Resource, resource_type, resources_of
 from core.access.rules import grants as rules
 from core.access.rules.paths import PathNode
 from core.access.services import changed
 from core.audit import verbs
-from core.audit.services import Actor, record
+from core.audit.services import Actor, Change, record, record_each
 from core.kit.clock import now
 from core.kit.problems import InvalidInput
 from core.tenancy.policy import bump_policy, hold_policy
@@ -59,6 +60,7 @@ def set_grants(
     )
     said = {row.node_id: row.as_grant() for row in rows.order_by("pk")}
     before: dict[PathNode, rules.Grant | None] = {}
+    places = places_of_members(product, grants)
     for node, grant in grants.items():
         was = said.get(node.id)
         if seen is not None and was != seen.get(node, was):
@@ -75,6 +77,7 @@ def set_grants(
             after=_in_words(resource, grant),
             reason=reason,
             product=product,
+            nodes=places.get(node.id, ()),
         )
     if before:
         bump_policy()
@@ -93,20 +96,8 @@ def end_grants() -> int:
     ended = list(
         Grant.objects.select_for_update(skip_locked=True).filter(ends_at__lte=now()).order_by("pk")
     )
-    names = {
-        each.thing: each.name
-        for product in {row.product for row in ended}
-        for each in resources_of(product)
-    }
-    for row in ended:
-        name = names.get((row.resource_type, row.resource_id), row.resource_type)
-        record(
-            actor=Actor.system(),
-            verb=GRANT_ENDED,
-            target=(row.node_kind, row.node_id, row.node_kind),
-            before={"thing": name, "ended_at": str(row.ends_at)},
-            product=row.product,
-        )
+    for product in sorted({row.product for row in ended}):
+        _record_ends(product, [row for row in ended if row.product == product])
     Grant.objects.filter(pk__in=[row.pk for row in ended]).delete()
     if ended:
         bump_policy()
@@ -120,6 +111,19 @@ def forget_resource(*, product: str, type: str, id: UUID) -> None:  # noqa: A002
     gone, _ = Grant.objects.filter(product=product, resource_type=type, resource_id=id).delete()
     if gone:
         bump_policy()
+
+
+def _record_ends(product: str, ended: Sequence[Grant]) -> None:
+    names = {each.thing: each.name for each in resources_of(product)}
+    nodes = known_nodes(product, {row.node_id for row in ended})
+    changes = []
+    for row in ended:
+        node = nodes.get(row.node_id, KnownNode(row.node_kind, ()))
+        name = names.get((row.resource_type, row.resource_id), row.resource_type)
+        before = {"thing": name, "ended_at": str(row.ends_at)}
+        target = (row.node_kind, row.node_id, node.label)
+        changes.append(Change(target, before, nodes=node.within))
+    record_each(actor=Actor.system(), verb=GRANT_ENDED, changes=changes, product=product)
 
 
 def _check(resource: Resource, grant: rules.Grant | None) -> None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from core.access.errors import ChangedMeanwhile, UnknownFeature
 from core.access.features import features_of
 from core.access.models import FeatureSwitch, LlmActivation, NodeLlmPolicy
+from core.access.nodes import places_of_members
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import PathNode
 from core.access.rules.switches import Switch
@@ -103,6 +104,7 @@ def set_llm_policies(
     if not before:
         return before
     _keep_policies(product, {node: policies[node] for node in before})
+    places = places_of_members(product, before)
     record_each(
         actor=actor,
         verb=POLICY_SET,
@@ -111,6 +113,7 @@ def set_llm_policies(
                 (node.kind, node.id, node.label),
                 _in_words(was, names),
                 _in_words(policies[node], names),
+                places.get(node.id, ()),
             )
             for node, was in before.items()
         ],
@@ -169,6 +172,7 @@ def set_features(
     )
     said_before = {(row.node_id, row.feature): row.as_switch() for row in rows.order_by("pk")}
     before: dict[PathNode, dict[str, Switch | None]] = {}
+    places = places_of_members(product, switches)
     changes = []
     for node, said in switches.items():
         for key, switch in said.items():
@@ -184,6 +188,7 @@ def set_features(
                     (node.kind, node.id, node.label),
                     {"feature": title, "state": _state(was)},
                     {"feature": title, "state": _state(switch)},
+                    places.get(node.id, ()),
                 )
             )
     if before:

@@ -52,11 +52,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One of several changes of a kind: what it is about, before and after."""
+    """One of several changes of a kind: what it is about, before and after, and in which nodes."""
 
     target: Target | tuple[str, UUID | str, str]
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
+    nodes: Iterable[UUID | None] = ()
 
 
 def record(
@@ -77,8 +78,8 @@ def record(
     all of them reads it, beside the account admins. An organization or a team as the target is
     one of them by itself; without any, the entry is the account admins' alone.
     """
-    change = Change(target, before, after)
-    entry = _entry(actor, verb, change, reason=reason, product=product, nodes=nodes)
+    change = Change(target, before, after, nodes)
+    entry = _entry(actor, verb, change, reason=reason, product=product)
     entry.save(force_insert=True)
     return entry
 
@@ -98,7 +99,6 @@ def _entry(
     *,
     reason: str,
     product: str,
-    nodes: Iterable[UUID | None] = (),
 ) -> AuditEntry:
     assert verbs.is_registered(verb), f"Declare the verb {verb} with its sentence."
     assert connection.in_atomic_block, "An entry stands or falls with the change it describes."
@@ -106,7 +106,7 @@ def _entry(
     kind, target_id, label = (
         (target.kind, target.id, target.label) if isinstance(target, Target) else target
     )
-    named = {node for node in nodes if node is not None}
+    named = {node for node in change.nodes if node is not None}
     if kind in _NODE_KINDS:
         named.add(UUID(str(target_id)))
     entry_id = uuid7()
