@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import Path, PathNode
@@ -15,6 +15,8 @@ from core.access.scopes import EVERYTHING, Scope
 from core.hierarchy import selectors
 from core.hierarchy.product import Product
 from core.kit.problems import NotAllowed, NotFound
+
+RowT = TypeVar("RowT", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,23 @@ def rows_of_nodes(product: Product, scope: Scope, ids: Collection[UUID]) -> dict
             path_below(everyone, place), can_edit=place.member_id in own
         )
     return found
+
+
+def of_nodes_shown(product: Product, scope: Scope, rows: QuerySet[RowT]) -> QuerySet[RowT]:
+    """Return those of some rows with a `node_id` whose node `rows_of_nodes` would find.
+
+    A page of them is as long as it says: what is not in sight is left out before it is counted.
+    """
+    teams = selectors.team_choices(product, scope).order_by()
+    places = acting_places(product).filter(
+        pk__in=selectors.places_for(product, scope).order_by().values("pk")
+    )
+    return rows.filter(
+        Q(node_id=global_of(product).id)
+        | Exists(organizations_seen(product, scope).order_by().filter(pk=OuterRef("node_id")))
+        | Exists(teams.filter(pk=OuterRef("node_id")))
+        | Exists(places.filter(member=OuterRef("node_id")))
+    )
 
 
 def _organization_row(

@@ -27,6 +27,7 @@ from core.hierarchy.policies import (
     PolicyRow,
     branch_of,
     check_editable,
+    of_nodes_shown,
     paths_of_user,
     rows_of_nodes,
 )
@@ -144,8 +145,13 @@ def open_to_everyone(
 
 
 def grants_for(product: Product, scope: Scope) -> QuerySet[Grant]:
-    """Return the grants of nodes in a scope, oldest first; what has ended included."""
-    rows = Grant.objects.filter(product=product.slug).order_by("pk")
+    """Return the grants of nodes in a scope, oldest first; what has ended included.
+
+    Those of things or nodes that are not in use any more say nothing to anybody, and stand nowhere.
+    """
+    things = [each.id for each in resources.resources_of(product.slug)]
+    all_rows = Grant.objects.filter(product=product.slug, resource_id__in=things).order_by("pk")
+    rows = of_nodes_shown(product, scope, all_rows)
     if scope.everything:
         return rows
     teams = reach.teams_within(product, scope).order_by()

@@ -21,6 +21,7 @@ from core.hierarchy.effects import Effect
 from core.hierarchy.policies import PolicyRow, check_editable, row_named, rows_of_nodes
 from core.hierarchy.product import Product
 from core.hierarchy.selectors import organizations_named
+from core.tenancy.policy import hold_policy
 
 TAG = "Access"
 
@@ -139,6 +140,8 @@ class AccessViewSet(CockpitViewSet):
                 "team": self.product.team,
             }.get(row.node.kind, self.product.organization)
             table._default_manager.select_for_update(of=("self",)).get(pk=row.node.id)
+            # Pages, and changes of many nodes, lock no node.
+            hold_policy()
             self.forget()
             if "If-Match" in self.request.headers:
                 conditional.require_match(self.request, show())

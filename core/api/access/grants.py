@@ -78,11 +78,9 @@ class GrantViewSet(AccessViewSet):
                 rows = rows.filter(**{field: value})
         page = page_of(rows, limit=self.query["limit"], cursor=self.query.get("cursor"))
         things = {each.thing: each for each in resources_of(self.product.slug)}
-        keyed = {row.pk: things.get((row.resource_type, row.resource_id)) for row in page.items}
+        keyed = {row.pk: things[row.resource_type, row.resource_id] for row in page.items}
         items = [
-            _shown(keyed[each.id], each)
-            for each in sharings(self.product, self.scope, page.items)
-            if keyed[each.id] is not None
+            _shown(keyed[each.id], each) for each in sharings(self.product, self.scope, page.items)
         ]
         return Response({"items": items, "next": page.next})
 
@@ -203,8 +201,7 @@ def _resource_shown(resource: Resource) -> dict[str, Any]:
     }
 
 
-def _shown(resource: Resource | None, found: Sharing) -> dict[str, Any]:
-    assert resource is not None
+def _shown(resource: Resource, found: Sharing) -> dict[str, Any]:
     grant = found.grant
     return {
         "id": str(found.id),

@@ -24,7 +24,13 @@ from core.api.documents import (
 from core.api.pagination import page_of
 from core.api.serializers import ListQuery, PreviewQuery
 from core.hierarchy.effects import effect_of_policies
-from core.hierarchy.policies import PolicyRow, check_editable, check_within, rows_of_nodes
+from core.hierarchy.policies import (
+    PolicyRow,
+    check_editable,
+    check_within,
+    of_nodes_shown,
+    rows_of_nodes,
+)
 from core.kit.problems import InvalidInput
 
 _CHANGED: dict[str, Any] = {
@@ -58,7 +64,8 @@ class LlmPolicyViewSet(AccessViewSet):
     )  # fmt: skip
     def list(self, request: Request) -> Response:
         """Return the policies of nodes in the caller's scope; all others just inherit."""
-        rows = NodeLlmPolicy.objects.filter(product=self.product.slug)
+        all_rows = NodeLlmPolicy.objects.filter(product=self.product.slug)
+        rows = of_nodes_shown(self.product, self.scope, all_rows)
         page = page_of(rows, limit=self.query["limit"], cursor=self.query.get("cursor"))
         nodes = rows_of_nodes(self.product, self.scope, {row.node_id for row in page.items})
         shown = [self._shown(nodes[row.node_id]) for row in page.items if row.node_id in nodes]

@@ -288,3 +288,26 @@ def test_who_acts_from_another_branch_too_is_not_ones_own_to_change(
     assert rest.put(feature, {"state": "on"}).status_code == 200
     memberships.remove_membership(product=product, membership=place, actor=TESTS)
     assert [answer.status_code for answer in answers()] == [200] * 3
+
+
+def test_pages_of_policies_hold_what_the_branch_shows_and_nothing_else(
+    rest: Rest, olgas: Rest, llms: Llms, product: Product, content: Any, marketing: Any
+) -> None:
+    names = ("Alpha", "Beta", "Gamma")
+    others = [nodes.create_organization(product=product, name=name, actor=TESTS) for name in names]
+    for other in others:
+        rest.put(at("organization", other), {"block": [str(llms[0].pk)]})
+    gone = nodes.create_team(product=product, organization=marketing, name="Gone", actor=TESTS)
+    for team in (gone, content):
+        rest.put(at("team", team), {"block": [str(llms[0].pk)]})
+    nodes.archive_node(product=product, node=gone, reason="It was tried.", actor=TESTS)
+
+    page = olgas.get("llm-policies", {"limit": 1}).json()
+    first = rest.get("llm-policies", {"limit": 2}).json()
+    second = rest.get("llm-policies", {"limit": 2, "cursor": first["next"]}).json()
+
+    # Those of others stand before it, and an archived node's says nothing.
+    assert [each["node"]["name"] for each in page["items"]] == ["Content"]
+    assert page["next"] is None
+    found = [each["node"]["name"] for each in (*first["items"], *second["items"])]
+    assert (found, second["next"]) == ([*names, "Content"], None)

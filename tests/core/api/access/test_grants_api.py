@@ -11,7 +11,7 @@ from core.hierarchy.product import Product
 from core.hierarchy.services import nodes
 from core.kit.clock import now
 from core.tokens.models import ClientApp
-from core.tokens.services import create_client_app, set_client_app_open
+from core.tokens.services import create_client_app, revoke_client_app, set_client_app_open
 from tests.cast import TESTS
 from tests.core.api.rest import Rest, faults, refused
 
@@ -108,3 +108,23 @@ def test_a_branch_sees_its_own_grants_only(
     assert olgas.get("grants").json()["items"] == []
     assert refused(olgas.get(f"grants/{theirs['id']}")) == (404, "not_found")
     assert refused(olgas.delete(f"grants/{theirs['id']}")) == (404, "not_found")
+
+
+def test_pages_of_grants_hold_what_is_in_use_and_in_sight(
+    rest: Rest, olgas: Rest, app: ClientApp, product: Product, content: Any
+) -> None:
+    retired = create_client_app(product=product.slug, name="retired", actor=TESTS).app
+    legal = nodes.create_organization(product=product, name="Legal", actor=TESTS)
+    rest.post("grants", body(retired, content))
+    rest.post("grants", body(app, legal, "organization"))
+    rest.post("grants", body(app, content))
+    revoke_client_app(app=retired, actor=TESTS)
+
+    of_branch = olgas.get("grants", {"limit": 1}).json()
+    first = rest.get("grants", {"limit": 1}).json()
+    second = rest.get("grants", {"limit": 1, "cursor": first["next"]}).json()
+
+    assert [each["node"]["name"] for each in of_branch["items"]] == [content.name]
+    assert of_branch["next"] is None
+    found = [each["node"]["name"] for each in (*first["items"], *second["items"])]
+    assert (found, second["next"]) == (["Legal", content.name], None)
