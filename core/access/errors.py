@@ -1,6 +1,6 @@
 """What may go wrong in access."""
 
-from core.kit.problems import Conflict, InvalidInput, NotAllowed
+from core.kit.problems import InvalidInput, NotAllowed
 
 
 class UnknownFeature(InvalidInput):
@@ -29,10 +29,3 @@ class UnknownResource(InvalidInput):
 
     code = "resource_unknown"
     title = "There is no such thing to grant"
-
-
-class ChangedMeanwhile(Conflict):
-    """Somebody has changed what a node says since it was looked at."""
-
-    code = "changed_meanwhile"
-    title = "Somebody has just changed this"

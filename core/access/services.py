@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from core.access.errors import ChangedMeanwhile, UnknownFeature
+from core.access.errors import UnknownFeature
 from core.access.features import features_of
 from core.access.models import FeatureSwitch, LlmActivation, NodeLlmPolicy
 from core.access.nodes import places_of_members
@@ -19,6 +19,7 @@ from core.access.rules.switches import Switch
 from core.audit import verbs
 from core.audit.services import Actor, Change, record, record_each
 from core.kit.clock import now
+from core.kit.problems import ChangedMeanwhile
 from core.tenancy.policy import bump_policy, hold_policy
 
 _BATCH = 500

@@ -10,7 +10,7 @@ from core.audit.services import Actor, record
 from core.credits import verbs
 from core.credits.models import Book
 from core.credits.selectors import open_cycle_of
-from core.kit.problems import InvalidInput
+from core.kit.problems import ChangedMeanwhile, InvalidInput
 
 MOST_THRESHOLDS = 8
 
@@ -46,10 +46,20 @@ def new_crossings(book: Book) -> list[Crossing]:
 
 
 @transaction.atomic
-def set_thresholds(*, book: Book, percents: Sequence[int], actor: Actor, reason: str = "") -> None:
+def set_thresholds(
+    *,
+    book: Book,
+    percents: Sequence[int],
+    seen: Sequence[int] | None = None,
+    actor: Actor,
+    reason: str = "",
+) -> None:
     """Say at which shares of their credits people are told; none tells nobody.
 
+    `seen` are those that stood when the actor looked; None does not compare.
+
     Raises:
+        ChangedMeanwhile: others stand by now.
         InvalidInput: one is not between 1 and 100, or there are too many.
     """
     chosen = sorted(set(percents))
@@ -58,7 +68,13 @@ def set_thresholds(*, book: Book, percents: Sequence[int], actor: Actor, reason:
             "Choose up to eight thresholds between 1 and 100 percent.",
             errors=[{"pointer": "/percents", "code": "percents", "detail": "1 to 100 percent."}],
         )
-    before, book.alert_at = list(book.alert_at), chosen
+    before = list(Book.objects.select_for_update(no_key=True).get(pk=book.pk).alert_at)
+    if seen is not None and sorted(seen) != sorted(before):
+        raise ChangedMeanwhile(
+            f"Somebody has changed the thresholds since, to {_listed(before)}. You typed "
+            f"{_listed(chosen)}: look at them, and save again."
+        )
+    book.alert_at = chosen
     book.save(update_fields=("alert_at",))
     record(
         actor=actor,
@@ -69,6 +85,10 @@ def set_thresholds(*, book: Book, percents: Sequence[int], actor: Actor, reason:
         reason=reason,
         product=book.product,
     )
+
+
+def _listed(percents: Sequence[int]) -> str:
+    return ", ".join(map(str, percents)) or "none"
 
 
 # Each balance counts for its wallet, for the two above it, and for the whole book.

@@ -61,6 +61,13 @@ class Conflict(Problem):
     status = 409
 
 
+class ChangedMeanwhile(Conflict):
+    """Somebody has changed since what the actor was looking at, and would be overwritten."""
+
+    code = "changed_meanwhile"
+    title = "Somebody has just changed this"
+
+
 class BadRequest(Problem):
     """The request contradicts itself, or broke off before it was complete."""
 

@@ -9,6 +9,7 @@ from core.access.features import features_of
 from core.audit import verbs
 from core.audit.services import Actor, record
 from core.hierarchy.product import product_named
+from core.kit.problems import ChangedMeanwhile
 from core.tenancy.context import in_account
 from core.tenancy.policy import bump_policy
 from tenants.models import Account, WithheldFeature
@@ -22,11 +23,19 @@ FEATURES_CHANGED = verbs.register(
 
 @transaction.atomic
 def set_features(
-    *, account: Account, product: str, features: Collection[str], actor: Actor
+    *,
+    account: Account,
+    product: str,
+    features: Collection[str],
+    seen: Collection[str] | None = None,
+    actor: Actor,
 ) -> tuple[int, int]:
     """Let a product of an account have exactly these features; return how many came and went.
 
+    `seen` are those that it had when the actor looked; None does not compare.
+
     Raises:
+        ChangedMeanwhile: it has others by now.
         UnknownFeature: the product has no feature of one of the keys.
     """
     titles = {feature.key: str(feature.title) for feature in features_of(product)}
@@ -36,6 +45,8 @@ def set_features(
     Account.objects.select_for_update().get(pk=account.pk)
     rows = WithheldFeature.objects.filter(account=account, product=product)
     before = set(rows.values_list("feature", flat=True)) & titles.keys()
+    if seen is not None and titles.keys() - before != set(seen):
+        raise ChangedMeanwhile("Somebody has changed since which features this account has.")
     after = titles.keys() - set(features)
     given, taken = before - after, after - before
     if not given and not taken:

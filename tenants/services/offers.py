@@ -7,6 +7,7 @@ from django.db import transaction
 from core.audit import verbs
 from core.audit.services import Actor, record
 from core.hierarchy.product import product_named
+from core.kit.problems import ChangedMeanwhile
 from core.tenancy.context import in_account
 from core.tenancy.policy import bump_policy
 from tenants.errors import LlmRetired
@@ -46,20 +47,31 @@ def withdraw_llm(*, offer: LlmOffer, actor: Actor) -> None:
     _change(offer.account, offer.product, withdraw=(offer.llm,), actor=actor)
 
 
+@transaction.atomic
 def set_offers(
-    *, account: Account, product: str, llms: Collection[Llm], actor: Actor
+    *,
+    account: Account,
+    product: str,
+    llms: Collection[Llm],
+    seen: Collection[str] | None = None,
+    actor: Actor,
 ) -> tuple[int, int]:
     """Offer exactly these LLMs to a product; return how many were added and withdrawn.
 
-    Offers of retired LLMs stay as they are: nobody can choose them, and they admit nothing.
+    Offers of retired LLMs stay as they are: nobody can choose them, and they admit nothing. `seen`
+    names what was on offer when the actor looked; None does not compare.
 
     Raises:
+        ChangedMeanwhile: something else is on offer by now.
         LlmRetired: one of them is out of use.
     """
     wanted = {llm.pk for llm in llms}
+    Account.objects.select_for_update().get(pk=account.pk)
     standing = LlmOffer.objects.select_related("llm").filter(
         account=account, product=product, llm__retired_at=None
     )
+    if seen is not None and {offer.llm.name for offer in standing} != set(seen):
+        raise ChangedMeanwhile("Somebody has changed since which LLMs this account is offered.")
     surplus = [offer.llm for offer in standing if offer.llm_id not in wanted]
     return _change(account, product, add=llms, withdraw=surplus, actor=actor)
 

@@ -11,7 +11,7 @@ from core.identity.models import User
 from core.kit.ids import uuid7
 from core.tenancy.context import in_account
 from tenants.models import Account, CreditTerms, LlmOffer
-from tenants.selectors import admins_of, standing_of, terms_of
+from tenants.selectors import admins_of, standing_of, terms_of, withheld_features
 from tests.cast import ADA, MIA
 from tests.clients import AccountClient
 from tests.core.ui.branch import branch_of
@@ -226,6 +226,67 @@ def test_offers_are_saved_for_each_product(sam_client: AccountClient, acme: Acco
         ("copilot", second.name),
         ("console", second.name),
     }
+
+
+def seen_on(page: str) -> dict[str, str]:
+    """Return the fields of a form that say what was ticked when it was shown."""
+    return dict(re.findall(r'name="(seen-\w+)"\s+value="([^"]*)"', page))
+
+
+def test_offers_that_somebody_else_has_changed_are_not_overwritten(
+    sam_client: AccountClient, acme: Account
+) -> None:
+    first, second, third = LlmFactory(offered_to=acme), LlmFactory(), LlmFactory()
+    stale = seen_on(sam_client.get(f"{HOME}llms/").content.decode())
+    both = [first.name, second.name]
+    sam_client.post(f"{HOME}llms/save/", {"copilot": both, "console": [first.name], **stale})
+
+    mine = {"copilot": [first.name, third.name], "console": [first.name]}
+    refused = sam_client.post(f"{HOME}llms/save/", {**mine, **stale})
+
+    assert refused.status_code == 409
+    page = refused.content.decode()
+    assert "nothing is saved yet" in page
+    assert offered_names(acme, "copilot") == {first.name, second.name}
+    # What was ticked is still there, and what the other did stands out.
+    ticked = set(re.findall(r'name="copilot"\s+value="([^"]*)" checked', page))
+    assert ticked == {first.name, third.name}
+    assert page.count("Ticked meanwhile") == 1
+    assert "Unticked meanwhile" not in page
+
+    again = sam_client.post(f"{HOME}llms/save/", {**mine, **seen_on(page)})
+
+    assert again.status_code == 302
+    assert offered_names(acme, "copilot") == {first.name, third.name}
+
+
+def offered_names(account: Account, product: str) -> set[str]:
+    offers = LlmOffer.objects.filter(account=account, product=product)
+    return set(offers.values_list("llm__name", flat=True))
+
+
+def test_features_that_somebody_else_has_changed_are_not_overwritten(
+    sam_client: AccountClient, acme: Account
+) -> None:
+    stale = seen_on(sam_client.get(f"{HOME}features/").content.decode())
+    everything = {name.removeprefix("seen-"): keys.split() for name, keys in stale.items()}
+    less = {**everything, "copilot": []}
+    sam_client.post(f"{HOME}features/save/", {**less, **stale})
+
+    mine = {**everything, "console": ["playground"]}
+    refused = sam_client.post(f"{HOME}features/save/", {**mine, **stale})
+
+    assert refused.status_code == 409
+    page = refused.content.decode()
+    assert withheld_features(acme.pk, "console") == frozenset()
+    assert re.findall(r'name="console"\s+value="([^"]*)" checked', page) == ["playground"]
+    assert page.count("Unticked meanwhile") == len(everything["copilot"])
+
+    sam_client.post(f"{HOME}features/save/", {**mine, **seen_on(page)})
+
+    assert withheld_features(acme.pk, "copilot") == frozenset()
+    assert "playground" not in withheld_features(acme.pk, "console")
+    assert "personal_keys" in withheld_features(acme.pk, "console")
 
 
 def test_prices_stand_in_dollars_and_in_the_accounts_credits(

@@ -420,6 +420,19 @@ def test_thresholds_are_saved(
         assert Book.objects.get(product=branch.product.slug).alert_at == [60, 90]
 
 
+def test_thresholds_that_somebody_else_has_changed_are_not_overwritten(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, home: str
+) -> None:
+    seen = ada_client.get(home).context["alerts"].initial["seen"]
+    ada_client.post(f"{home}alerts/", {"percents": "90", "seen": seen})
+
+    refused = ada_client.post(f"{home}alerts/", {"percents": "60, 70", "seen": seen}, follow=True)
+
+    assert "changed the thresholds since, to 90. You typed 60, 70" in text_of(refused)
+    with in_account(acme):
+        assert Book.objects.get(product=branch.product.slug).alert_at == [90]
+
+
 def test_an_earlier_cycle_that_is_not_there_is_not_there(
     ada_client: AccountClient, branch: ProductBranch, home: str
 ) -> None:

@@ -67,10 +67,19 @@ class AlertsForm(CockpitForm):
         required=False,
         max_length=60,
     )
+    # What stood when the page was shown: nobody overwrites what they have not seen.
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=60)
 
     def clean_percents(self) -> list[int]:
         """Read numbers apart by commas or spaces."""
-        words = self.cleaned_data["percents"].replace("%", " ").replace(",", " ").split()
+        return self._numbers("percents")
+
+    def clean_seen(self) -> list[int]:
+        """Read them as `percents`."""
+        return self._numbers("seen")
+
+    def _numbers(self, name: str) -> list[int]:
+        words = self.cleaned_data[name].replace("%", " ").replace(",", " ").split()
         if not all(word.isdecimal() and len(word) <= 3 for word in words):
             raise forms.ValidationError(_("Enter whole numbers, such as 50, 80, 95, 100."))
         return [int(word) for word in words]
@@ -246,6 +255,7 @@ def set_alerts(site: ProductSite, request: HttpRequest) -> HttpResponse:
             thresholds.set_thresholds(
                 book=book_of(site.slug),
                 percents=form.cleaned_data["percents"],
+                seen=form.cleaned_data["seen"] if "seen" in form.data else None,
                 actor=actor_of(request),
             )
     else:
@@ -272,6 +282,7 @@ def _of_the_book(
 ) -> dict[str, Any]:
     """Return what stands beside the tree for who administers all of it."""
     book = tree.book
+    alert_at = ", ".join(map(str, book.alert_at))
     return {
         **_figures(site, book, figures, can_manage=can_manage),
         "spill": SpillForm(
@@ -281,7 +292,7 @@ def _of_the_book(
                 "pool": book.spill_pool,
             }
         ),
-        "alerts": AlertsForm(initial={"percents": ", ".join(map(str, book.alert_at))}),
+        "alerts": AlertsForm(initial={"percents": alert_at, "seen": alert_at}),
         "movements": last_movements(site.product, book),
         "caps": cap_rows(site.product, book),
         **forecast_context(book, figures if tree.cycle.state == CycleState.OPEN else None),
