@@ -79,6 +79,7 @@ def decision_now(access: ProductAccess, kind: str, key: str, path: Path) -> Deci
         return None
     if kind == "llm":
         return access.why_llm(thing, path)
-    if resource_type(kind) is None:
+    known = resource_type(kind)
+    if known is None or all(each.id != thing for each in known.all_of(access.product)):
         return None
     return access.why_thing((kind, thing), path, at=now())

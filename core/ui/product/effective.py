@@ -24,6 +24,7 @@ from core.people.reading import is_formula
 from core.ui.pages import page, problems_as_messages, render_page
 from core.ui.product.fixing import Decided, fix_of, revert_of
 from core.ui.product.reasons import reasons_of
+from core.ui.product.undoing import mark_of
 from core.ui.product.urls import ProductSite
 
 FOUND = 8
@@ -101,6 +102,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
             ),
             fix=fix,
             fix_href=reverse(f"{home}-fix"),
+            seen=mark_of(decided.decision) if decided is not None else "",
             revert=revert_of(request, site, decided) if decided is not None else None,
             back=request.get_full_path(),
         )
@@ -127,10 +129,9 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
     def fix(request: HttpRequest) -> HttpResponse:
         asked = _Asked(request, site, scope_of(request.user, site.slug), request.POST)
         button = fix_of(request, site, asked.decided) if asked.decided is not None else None
-        was = request.POST.get("was", "")
         if button is None or asked.decided is None:
             messages.info(request, _("There is nothing here that you could change."))
-        elif was != ("yes" if asked.decided.decision.is_allowed else "no"):
+        elif request.POST.get("seen", "") != mark_of(asked.decided.decision):
             messages.info(request, _("Somebody has changed this since. Look at it again."))
         else:
             with problems_as_messages(request):

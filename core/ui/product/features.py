@@ -17,7 +17,7 @@ from core.access.rules.product import ProductAccess
 from core.access.rules.switches import Switch
 from core.access.scopes import scope_of
 from core.access.selectors import access_of
-from core.access.services import set_features
+from core.access.services import changed, set_features
 from core.hierarchy.effects import effects_of_switches
 from core.hierarchy.policies import (
     PolicyRow,
@@ -30,7 +30,7 @@ from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_messages, render_page
 from core.ui.product.matrix import Cell, Column, Marks, Row, matrix_context, nodes_of
-from core.ui.product.undoing import Undo, back_to
+from core.ui.product.undoing import Undo, back_to, is_as_seen, mark_of
 from core.ui.product.urls import ProductSite
 
 # What a button says, and what it makes of a node.
@@ -102,8 +102,11 @@ def urls(site: ProductSite) -> list[URLPattern]:
         if known is None:
             raise NotFound("There is no such feature.")
         act = request.POST.get("act", "")
+        seen = mark_of(access.switches.get(feature, {}).get(row.node.id))
         if request.method == "POST" and act in ACTS:
             with problems_as_messages(request):
+                if not is_as_seen(request, seen):
+                    raise changed(row.node)
                 apply(request, site, {row.node: (row, {feature: ACTS[act]})}, row.node.label)
             return HttpResponseRedirect(reverse(home))
         return render_page(
@@ -115,6 +118,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             row=row,
             feature=known,
             action=request.path,
+            seen=seen,
             options=_options(site, access, row, feature),
         )
 

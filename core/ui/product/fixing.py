@@ -6,7 +6,6 @@ stays a sentence with the place for it. A fix is kept for Revert where its page 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -79,7 +78,11 @@ def fix_of(request: HttpRequest, site: ProductSite, decided: Decided) -> Fix | N
     if not rows:
         return None
     make = {"llm": _of_llm, "feature": _of_feature}.get(decided.kind, _of_thing)
-    return make(request, site, decided, rows)
+    try:
+        return make(request, site, decided, rows)
+    except NotFound:
+        # A thing that is gone is still asked about: by who looks at what was refused then.
+        return None
 
 
 def revert_of(request: HttpRequest, site: ProductSite, decided: Decided) -> Revert | None:
@@ -149,26 +152,13 @@ def _of_feature(
 
 def _of_thing(
     request: HttpRequest, site: ProductSite, decided: Decided, rows: list[tuple[Change, PolicyRow]]
-) -> Fix | None:
-    if len(rows) > 1:
-        # The sharing page keeps one change for Revert.
-        return None
-    [(change, row)] = rows
-    grant, moment = _GRANTS[change.kind], now()
-    desk = _share_desk(request, site, decided)
-    effect = _effect_of_grant(site, desk, row, grant, moment)
-    return _fix(effect, desk.resource.thing, lambda: desk.apply(row, grant, _("Effective access")))
-
-
-def _effect_of_grant(
-    site: ProductSite,
-    desk: sharing.ShareDesk,
-    row: PolicyRow,
-    grant: grants.Grant | None,
-    at: datetime,
-) -> Effect:
-    access = granting_access(site.product, [desk.resource])
-    return effect_of_grants(site.product, access, desk.resource.thing, {row.node: grant}, at)
+) -> Fix:
+    desk, moment = _share_desk(request, site, decided), now()
+    said = {row.node: (row, _GRANTS[change.kind]) for change, row in rows}
+    access, thing = granting_access(site.product, [desk.resource]), desk.resource.thing
+    changes = {node: grant for node, (_row, grant) in said.items()}
+    effect = effect_of_grants(site.product, access, thing, changes, moment)
+    return _fix(effect, thing, lambda: desk.apply(said, _("Effective access"), label=_name(rows)))
 
 
 def _share_desk(request: HttpRequest, site: ProductSite, decided: Decided) -> sharing.ShareDesk:

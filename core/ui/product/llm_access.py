@@ -1,6 +1,5 @@
 """LLM access: which node may use which LLM, told apart by what is inherited and what is its own."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,7 +33,7 @@ from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
 from core.ui.product.matrix import Cell, Column, Marks, Row, matrix_context, nodes_of
-from core.ui.product.undoing import Undo, back_to
+from core.ui.product.undoing import Undo, back_to, is_as_seen, mark_of
 from core.ui.product.urls import ProductSite
 
 UNDO = "llm_policy_before"
@@ -79,9 +78,6 @@ class PolicyForm(CockpitForm):
         max_length=200,
         help_text=gettext_lazy("It stands in the audit log."),
     )
-
-    # What the node said when the page was shown: nobody overwrites what they have not seen.
-    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
 
     def __init__(self, *args: Any, llms: Mapping[UUID, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -150,7 +146,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
         if request.method == "POST" and form.is_valid():
             policy = desk.with_hidden(before, form.policy())
             with problems_as_form_errors(form):
-                if form.cleaned_data["seen"] not in {"", _mark(before)}:
+                if not is_as_seen(request, mark_of_policy(before)):
                     raise changed(row.node)
                 check_within(desk.access, row, desk.scope, policy)
                 effect = effect_of_policies(site.product, desk.access, {row.node: policy})
@@ -168,6 +164,9 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
             home_url=home,
             effect=effect and desk.shifts(effect),
             places=effect.places if effect else 0,
+            # Fresh each time: who has just seen that it changed may save.
+            seen=mark_of_policy(before),
+            says_now=[] if is_as_seen(request, mark_of_policy(before)) else desk.in_words(before),
             inherited=[desk.titles[each] for each in desk.inherited(row) if each in desk.titles],
         )
 
@@ -183,7 +182,8 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
         chosen = choices.get(request.POST.get("act", ""))
         if request.method == "POST" and chosen is not None:
             with problems_as_messages(request):
-                check_within(desk.access, row, desk.scope, chosen)
+                if not is_as_seen(request, mark_of_policy(before)):
+                    raise changed(row.node)
                 desk.apply(row, chosen, "")
             return HttpResponseRedirect(reverse(home))
         return render_page(
@@ -195,6 +195,7 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
             row=row,
             llm=desk.titles[llm_id],
             action=request.path,
+            seen=mark_of_policy(before),
             node_href=desk.node_href(row),
             options=[
                 (act, choices[act] == before, desk.shifts(effect))
@@ -285,6 +286,19 @@ class Desk:
             ]
             for name, counts in (("gains", effect.gains), ("losses", effect.losses))
         }
+
+    def in_words(self, policy: LlmPolicy) -> list[str]:
+        """Return what a node says, a line for each of its rules."""
+
+        def named(ids: frozenset[UUID]) -> str:
+            titles = sorted(self.titles[each] for each in ids if each in self.titles)
+            return ", ".join(titles) or _("none")
+
+        lines = [] if policy.only is None else [_("Only: %s") % named(policy.only)]
+        lines += [_("Also: %s") % named(policy.add)] if policy.add else []
+        lines += [_("Never: %s") % named(policy.block)] if policy.block else []
+        lines += [_("Locked")] if policy.is_locked else []
+        return lines or [_("It inherits")]
 
     def with_hidden(self, before: LlmPolicy, policy: LlmPolicy) -> LlmPolicy:
         """Keep what a policy says of LLMs that the form could not show, as they are off now."""
@@ -390,7 +404,6 @@ def _initial(policy: LlmPolicy) -> dict[str, Any]:
         "add": [str(each) for each in policy.add],
         "block": [str(each) for each in policy.block],
         "is_locked": policy.is_locked,
-        "seen": _mark(policy),
     }
 
 
@@ -398,11 +411,10 @@ def _packed(node: PathNode, policy: LlmPolicy) -> dict[str, Any]:
     return {"node": str(node.id), **_initial(policy)}
 
 
-def _mark(policy: LlmPolicy) -> str:
-    """Return a short text that two policies share only if they say the same."""
+def mark_of_policy(policy: LlmPolicy) -> str:
+    """Return the mark of what a node says."""
     only = None if policy.only is None else sorted(policy.only)
-    values = (only, sorted(policy.add), sorted(policy.block), policy.is_locked)
-    return hashlib.sha256(repr(values).encode()).hexdigest()[:32]
+    return mark_of(only, sorted(policy.add), sorted(policy.block), policy.is_locked)
 
 
 def _unpacked(kept: Mapping[str, Any]) -> LlmPolicy:

@@ -19,7 +19,9 @@ from core.hierarchy.matrix import rows_matching
 from core.hierarchy.policies import PolicyRow, rows_of_nodes
 from core.ui.pages import page, problems_as_messages, render_page
 from core.ui.product import features, llm_access
+from core.ui.product.llm_access import mark_of_policy
 from core.ui.product.matrix import MOST_TICKED, look_of
+from core.ui.product.undoing import is_as_seen, mark_of
 from core.ui.product.urls import ProductSite
 
 # What is shown of the nodes that a change reaches.
@@ -63,7 +65,10 @@ def urls(site: ProductSite) -> list[URLPattern]:
             for act in llm_access.ACTS
         }
         act = request.POST.get("act", "")
-        if request.method == "POST" and act in said:
+        seen = mark_of(
+            [(row.node.id, mark_of_policy(policies.get(row.node.id, LlmPolicy()))) for row in rows]
+        )
+        if request.method == "POST" and act in said and _is_as_seen(request, seen):
             with problems_as_messages(request):
                 reason = request.POST.get("reason", "").strip()[:200]
                 desk.apply_all(said[act], reason, label=_label(rows))
@@ -75,7 +80,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
         )
         choices = [_choice(act, label, effects[act], desk.titles) for act, label in labels.items()]
         titles = [(str(key), desk.titles[key]) for key in chosen]
-        return _page(request, (_("LLM access"), f"{site.slug}:llm-access"), rows, titles, choices)
+        above = (_("LLM access"), f"{site.slug}:llm-access")
+        return _page(request, above=above, rows=rows, things=titles, choices=choices, seen=seen)
 
     @page(permission=manage, methods=("GET", "POST"))
     def switches(request: HttpRequest) -> HttpResponse:
@@ -88,7 +94,13 @@ def urls(site: ProductSite) -> list[URLPattern]:
         if not rows or not chosen:
             return _nothing(request, f"{site.slug}:features")
         act = request.POST.get("act", "")
-        if request.method == "POST" and act in features.ACTS:
+        seen = mark_of(
+            [
+                (row.node.id, [access.switches.get(key, {}).get(row.node.id) for key in chosen])
+                for row in rows
+            ]
+        )
+        if request.method == "POST" and act in features.ACTS and _is_as_seen(request, seen):
             switch = features.ACTS[act]
             said = {row.node: (row, dict.fromkeys(chosen, switch)) for row in rows}
             with problems_as_messages(request):
@@ -107,7 +119,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
             _choice(act, label, effects[act], known) for act, label in features.act_labels().items()
         ]
         titles = [(key, known[key]) for key in chosen]
-        return _page(request, (_("Features"), f"{site.slug}:features"), rows, titles, choices)
+        above = (_("Features"), f"{site.slug}:features")
+        return _page(request, above=above, rows=rows, things=titles, choices=choices, seen=seen)
 
     return [
         path("llm-access/many/", llms, name="llm-access-many"),
@@ -147,11 +160,14 @@ def _choice(act: str, label: str, effect: Effect, titles: Mapping[Any, str]) -> 
 
 def _page(
     request: HttpRequest,
+    *,
     above: tuple[str, str],
     rows: Sequence[PolicyRow],
     things: Sequence[tuple[str, str]],
     choices: Sequence[Choice],
+    seen: str,
 ) -> HttpResponse:
+    """Show what would come of it; after a POST because something has changed meanwhile."""
     home = reverse(above[1])
     return render_page(
         request,
@@ -160,6 +176,9 @@ def _page(
         crumbs=[(above[0], home)],
         home=home,
         action=request.path,
+        status=409 if request.method == "POST" else 200,
+        seen=seen,
+        reason=request.POST.get("reason", "")[:200],
         rows=rows[:MOST_SHOWN],
         hidden=len(rows[MOST_SHOWN:]),
         kept=_kept(request, rows),
@@ -174,6 +193,16 @@ def _kept(request: HttpRequest, rows: Sequence[PolicyRow]) -> list[tuple[str, st
     if not given.get("all"):
         return [("node", str(row.node.id)) for row in rows]
     return [(name, given.get(name, "")) for name in ("all", "q", "kind", "in")]
+
+
+def _is_as_seen(request: HttpRequest, seen: str) -> bool:
+    """Whether the nodes say what the form was shown; if not, who sent it is told."""
+    if is_as_seen(request, seen):
+        return True
+    messages.error(
+        request, _("Somebody has changed some of these since. This is what would come of it now.")
+    )
+    return False
 
 
 def _nothing(request: HttpRequest, home: str) -> HttpResponse:

@@ -20,9 +20,10 @@ from core.access.rules.grants import Grant
 from core.access.rules.paths import PathNode
 from core.access.rules.product import ProductAccess
 from core.access.scopes import Scope, scope_of
+from core.access.services import changed
 from core.access.words import reason_in_words
 from core.hierarchy.effects import effect_of_grants, effect_of_opening
-from core.hierarchy.policies import PolicyRow, check_editable, row_named
+from core.hierarchy.policies import PolicyRow, check_editable, row_named, rows_of_nodes
 from core.hierarchy.sharing import (
     check_grant_within,
     granting_access,
@@ -36,10 +37,10 @@ from core.kit.clock import now
 from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
-from core.ui.product.undoing import back_to
+from core.ui.product.undoing import back_to, is_as_seen, mark_of
 from core.ui.product.urls import ProductSite
 
-_UNDO = "grant_before"
+_UNDO = "grants_before"
 _ACTS = ("allow", "deny", "nothing")
 
 
@@ -139,9 +140,13 @@ def urls(site: ProductSite) -> list[URLPattern]:
         check_editable(row)
         form = ShareForm(request.POST or None, initial=desk.initial(row))
         act = request.POST.get("act", "")
+        seen = mark_of(desk.grant_of(row))
         if request.method == "POST" and act in _ACTS and form.is_valid():
             with problems_as_form_errors(form):
-                desk.apply(row, form.grant(act), form.cleaned_data["reason"])
+                if not is_as_seen(request, seen):
+                    raise changed(row.node)
+                said = {row.node: (row, form.grant(act))}
+                desk.apply(said, form.cleaned_data["reason"], label=row.node.label)
                 return HttpResponseRedirect(desk.home)
         return render_page(
             request,
@@ -157,6 +162,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
             row=row,
             resource=desk.resource,
             action=request.path,
+            # Fresh each time: who has just seen that it changed may save.
+            seen=seen,
             options=desk.options(row),
         )
 
@@ -240,9 +247,13 @@ class ShareDesk:
         where = (self.resource.type, self.resource.id, row.node.kind, row.node.id)
         return reverse(f"{self._site.slug}:share", args=where)
 
+    def grant_of(self, row: PolicyRow) -> Grant | None:
+        """Return what a node says now."""
+        return self.access.grants.get(self.resource.thing, {}).get(row.node.id)
+
     def initial(self, row: PolicyRow) -> dict[str, Any]:
         """Return what a node says now, for the form."""
-        grant = self.access.grants.get(self.resource.thing, {}).get(row.node.id)
+        grant = self.grant_of(row)
         ends_at = None if grant is None else grant.ends_at
         return {"ends_on": ends_at and ends_at.astimezone(get_current_timezone()).date()}
 
@@ -270,22 +281,25 @@ class ShareDesk:
 
     def apply(
         self,
-        row: PolicyRow,
-        grant: Grant | None,
+        said: Mapping[PathNode, tuple[PolicyRow, Grant | None]],
         reason: str,
         *,
+        label: str,
         seen: Mapping[PathNode, Grant | None] | None = None,
     ) -> None:
-        """Save what a node says, and keep what it said before for a click on Revert.
+        """Save what nodes say, all or none, and keep what they said for a click on Revert.
 
         Raises:
-            ChangedMeanwhile: it does not say any more what was `seen`.
+            ChangedMeanwhile: one does not say any more what was `seen`.
         """
-        check_grant_within(self.access, row, self._scope, self.resource, grant)
+        access = self.access
+        for row, grant in said.values():
+            check_grant_within(access, row, self._scope, self.resource, grant)
+        grants = {node: grant for node, (_row, grant) in said.items()}
         before = set_grants(
             product=self._site.slug,
             resource=self.resource,
-            grants={row.node: grant},
+            grants=grants,
             seen=seen,
             actor=actor_of(self._request),
             reason=reason,
@@ -293,10 +307,15 @@ class ShareDesk:
         if not before:
             messages.info(self._request, _("Nothing to change."))
             return
-        left = _packed(self.resource, row, grant)
-        kept = {**_packed(self.resource, row, before[row.node]), "left": left}
-        self._request.session[_UNDO] = kept
-        done = _("%s is changed. It counts from the next call on.") % row.node.label
+        self._request.session[_UNDO] = {
+            "thing": str(self.resource.id),
+            "label": label,
+            "nodes": [
+                {"node": str(node.id), "said": _packed(was), "left": _packed(grants[node])}
+                for node, was in before.items()
+            ],
+        }
+        done = _("%s is changed. It counts from the next call on.") % label
         messages.success(self._request, done)
 
     def opening(self) -> Option:
@@ -310,19 +329,22 @@ class ShareDesk:
         return Option("1" if is_open else "0", label, is_now=False, gains=gains, losses=losses)
 
     def undoable(self) -> str | None:
-        """Return the node whose last change can be reverted, by name."""
+        """Return what can be reverted, by name."""
         kept = self._request.session.get(_UNDO)
         return kept["label"] if kept and kept["thing"] == str(self.resource.id) else None
 
     def revert(self) -> None:
-        """Let the node say what it said before the last change."""
-        if self.undoable() is None:
+        """Let the nodes of the last change say what they said before it."""
+        label = self.undoable()
+        if label is None:
             messages.info(self._request, _("There is nothing to revert."))
             return
-        kept = self._request.session.pop(_UNDO)
-        row = row_named(self._site.product, self._scope, kept["kind"], UUID(kept["node"]))
-        seen = {row.node: _unpacked(kept["left"])} if "left" in kept else None
-        self.apply(row, _unpacked(kept), _("Reverted"), seen=seen)
+        kept = self._request.session.pop(_UNDO)["nodes"]
+        rows = rows_of_nodes(self._site.product, self._scope, {UUID(each["node"]) for each in kept})
+        found = [(rows.get(UUID(each["node"])), each) for each in kept]
+        said = {row.node: (row, _unpacked(each["said"])) for row, each in found if row is not None}
+        seen = {row.node: _unpacked(each["left"]) for row, each in found if row is not None}
+        self.apply(said, _("Reverted"), label=label, seen=seen)
 
     def _rows(self) -> Any:
         return grants_for(self._site.product, self._scope).filter(
@@ -330,21 +352,18 @@ class ShareDesk:
         )
 
 
-def _packed(resource: Resource, row: PolicyRow, grant: Grant | None) -> dict[str, Any]:
-    ends_at = None if grant is None else grant.ends_at
+def _packed(grant: Grant | None) -> dict[str, Any] | None:
+    if grant is None:
+        return None
     return {
-        "thing": str(resource.id),
-        "kind": row.node.kind,
-        "node": str(row.node.id),
-        "label": row.node.label,
-        "act": "nothing" if grant is None else ("deny" if grant.is_denial else "allow"),
-        "ends_at": None if ends_at is None else ends_at.isoformat(),
-        "carries_llm": grant is not None and grant.carries_llm,
+        "is_denial": grant.is_denial,
+        "ends_at": grant.ends_at and grant.ends_at.isoformat(),
+        "carries_llm": grant.carries_llm,
     }
 
 
-def _unpacked(kept: dict[str, Any]) -> Grant | None:
-    if kept["act"] == "nothing":
+def _unpacked(kept: dict[str, Any] | None) -> Grant | None:
+    if kept is None:
         return None
     ends_at = kept["ends_at"] and datetime.fromisoformat(kept["ends_at"])
-    return Grant(kept["act"] == "deny", ends_at, kept["carries_llm"])
+    return Grant(kept["is_denial"], ends_at, kept["carries_llm"])

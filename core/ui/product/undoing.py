@@ -1,5 +1,6 @@
-"""What a change has replaced, kept in the session for one click on Revert."""
+"""What a page was shown, and what a change has replaced, for one click on Revert."""
 
+import hashlib
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,6 +12,19 @@ def back_to(request: HttpRequest, home: str) -> str:
     wanted = request.POST.get("back", "")
     is_ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, None)
     return wanted if is_ours else home
+
+
+def mark_of(*said: Any) -> str:
+    """Return a short text that two states share only if they say the same.
+
+    A form brings it back, so that nobody applies what they have not seen the effect of.
+    """
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+
+
+def is_as_seen(request: HttpRequest, mark: str) -> bool:
+    """Whether a form was shown this state; one that does not say is believed."""
+    return request.POST.get("seen", "") in {"", mark}
 
 
 class Undo:

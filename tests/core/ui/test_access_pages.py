@@ -148,7 +148,7 @@ def test_nobody_reverts_or_overwrites_what_somebody_else_has_said_since(
     olgas = client_for(olga, acme)
     page = at(product, "team", branch.team)
     ada_client.post(at(product, "team", branch.team, gpt), {"act": "block"})
-    shown = ada_client.get(page).context["form"].initial["seen"]
+    shown = ada_client.get(page).context["seen"]
     olgas.post(at(product, "team", branch.team, haiku), {"act": "block"})
     both = LlmPolicy(block=frozenset({gpt.pk, haiku.pk}))
 
@@ -158,7 +158,11 @@ def test_nobody_reverts_or_overwrites_what_somebody_else_has_said_since(
     assert "Somebody has changed Content since." in text_of(reverted)
     assert sent.status_code == 422
     assert "Somebody has changed Content since." in text_of(sent)
+    assert "Never: GPT-5, Haiku" in text_of(sent)
     assert policy_of(branch.team) == both
+    # Who has seen it by now may save.
+    ada_client.post(page, {"seen": sent.context["seen"], "act": "apply"})
+    assert policy_of(branch.team) == LlmPolicy()
 
 
 def test_an_llm_that_is_off_keeps_its_place_in_a_policy(
@@ -395,6 +399,62 @@ def test_a_feature_that_changed_again_is_not_reverted(
         assert feature_switches(product.slug)["image_generation"] == {
             branch.team.pk: Switch(is_on=False, is_locked=True)
         }
+
+
+def test_a_click_counts_only_for_what_it_was_shown(
+    ada_client: AccountClient,
+    acme: Account,
+    branch: ProductBranch,
+    product: Product,
+    llms: tuple[Llm, Llm],
+    policy_of: Callable[[Any], LlmPolicy],
+) -> None:
+    gpt, haiku = llms
+    of_llm = at(product, "team", branch.team, gpt)
+    of_feature = f"/{product.slug}/features/team/{branch.team.pk}/image_generation/"
+    stale = {path: ada_client.get(path).context["seen"] for path in (of_llm, of_feature)}
+    ada_client.post(at(product, "team", branch.team, haiku), {"act": "block"})
+    ada_client.post(of_feature, {"act": "off", "seen": stale[of_feature]})
+
+    answers = [
+        ada_client.post(path, {"act": act, "seen": stale[path]}, follow=True)
+        for path, act in ((of_llm, "block"), (of_feature, "on"))
+    ]
+
+    for answer in answers:
+        assert "Somebody has changed Content since." in text_of(answer)
+    assert policy_of(branch.team) == LlmPolicy(block=frozenset({haiku.pk}))
+    with in_account(acme):
+        assert feature_switches(product.slug)["image_generation"] == {
+            branch.team.pk: Switch(is_on=False)
+        }
+
+
+@pytest.mark.parametrize("page", ["llm-access", "features"])
+def test_many_are_shown_again_when_one_has_changed(
+    ada_client: AccountClient,
+    branch: ProductBranch,
+    product: Product,
+    llms: tuple[Llm, Llm],
+    policy_of: Callable[[Any], LlmPolicy],
+    page: str,
+) -> None:
+    gpt, _haiku = llms
+    thing = str(gpt.pk) if page == "llm-access" else "image_generation"
+    act, other = ("block", "allow") if page == "llm-access" else ("off", "on")
+    asked = {"all": "1", "kind": "team", "thing": thing}
+    path = f"/{product.slug}/{page}/many/"
+    seen = ada_client.get(path, asked).context["seen"]
+    one = f"/{product.slug}/{page}/team/{branch.team.pk}/{thing}/"
+    ada_client.post(one, {"act": other})
+
+    stale = ada_client.post(path, {**asked, "act": act, "reason": "Costs", "seen": seen})
+
+    assert stale.status_code == 409
+    assert "Somebody has changed some of these since." in text_of(stale)
+    assert 'value="Costs"' in stale.content.decode()
+    fresh = {**asked, "act": act, "seen": stale.context["seen"]}
+    assert ada_client.post(path, fresh).status_code == 302
 
 
 @pytest.mark.parametrize("page", ["llm-access", "features"])

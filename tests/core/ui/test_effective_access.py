@@ -45,9 +45,10 @@ class Page:
     def verdict(self, about: str) -> bool:
         return bool(self.ask(about).context["reasons"].is_allowed)
 
-    def fix(self, about: str, was: str) -> Any:
-        sent = {"member": str(self.member.pk), "about": about, "was": was}
-        return self.client.post(f"{self.home}fix/", sent)
+    def fix(self, about: str, seen: str = "") -> Any:
+        seen = seen or self.ask(about).context["seen"]
+        sent = {"member": str(self.member.pk), "about": about, "seen": seen}
+        return self.client.post(f"{self.home}fix/", sent, follow=True)
 
     def revert(self, about: str) -> Any:
         back = f"{self.home}?member={self.member.pk}&about={about}"
@@ -72,7 +73,7 @@ def test_everything_is_listed_with_its_verdict_and_why(page: Page, llm: Llm) -> 
 
 
 def test_everything_is_filtered_by_name_kind_and_verdict(page: Page, llm: Llm) -> None:
-    page.fix("feature:image_generation", was="yes")
+    page.fix("feature:image_generation")
 
     def shown(**query: str) -> set[str]:
         return {answer.title for answer in page.ask(**query).context["answers"]}
@@ -114,10 +115,10 @@ def test_the_button_flips_what_is_decided_and_is_taken_back(
     before = page.verdict(about)
 
     button = page.ask(about).context["fix"]
-    answer = page.fix(about, was="yes" if before else "no")
+    answer = page.fix(about)
 
     assert (button.gains, button.losses) == ((0, 1) if before else (1, 0))
-    assert f"about={kind}%3A" in answer.headers["Location"]
+    assert f"about={kind}%3A" in answer.redirect_chain[-1][0]
     assert page.verdict(about) is not before
     page.revert(about)
     assert page.verdict(about) is before
@@ -128,16 +129,58 @@ def test_the_button_flips_what_is_decided_and_is_taken_back(
 
 def test_a_button_that_is_pressed_twice_does_not_flip_twice(page: Page, llm: Llm) -> None:
     about = f"llm:{llm.pk}"
+    seen = page.ask(about).context["seen"]
 
-    page.fix(about, was="yes")
-    second = page.client.post(
-        f"{page.home}fix/",
-        {"member": str(page.member.pk), "about": about, "was": "yes"},
-        follow=True,
-    )
+    page.fix(about, seen)
+    second = page.fix(about, seen)
 
     assert not page.verdict(about)
     assert "Somebody has changed this since" in text_of(second)
+
+
+@pytest.mark.parametrize("kind", ["llm", CLIENT_APP])
+def test_a_change_of_several_nodes_is_one_button_and_one_click_back(
+    page: Page, acme: Account, product: Product, branch: ProductBranch, llm: Llm, kind: str
+) -> None:
+    nodes = {"organization": branch.organization, "team": branch.team, "member": branch.member}
+    with in_account(acme):
+        app = create_client_app(
+            product=product.slug, name="alchemi-web", act_for_members=True, actor=TESTS
+        ).app
+    for name, node in nodes.items():
+        path = {
+            "llm": f"/{product.slug}/llm-access/{name}/{node.pk}/{llm.pk}/",
+            CLIENT_APP: f"/{product.slug}/sharing/{CLIENT_APP}/{app.pk}/{name}/{node.pk}/",
+        }[kind]
+        page.client.post(path, {"act": "block" if kind == "llm" else "deny"})
+    about = f"{kind}:{llm.pk if kind == 'llm' else app.pk}"
+
+    shown = page.ask(about)
+    page.fix(about)
+
+    assert len(shown.context["reasons"].changes) == 3
+    assert "All of it in one act." in text_of(shown)
+    # Theo's place in the team gains it as well, and Olga's in the organization.
+    assert shown.context["fix"].gains == 3
+    assert page.verdict(about)
+    page.revert(about)
+    assert not page.verdict(about)
+    assert len(page.ask(about).context["reasons"].changes) == 3
+
+
+def test_what_changed_on_the_way_is_looked_at_again(
+    page: Page, product: Product, branch: ProductBranch, llm: Llm
+) -> None:
+    about = f"llm:{llm.pk}"
+    seen = page.ask(about).context["seen"]
+    # The verdict stays, and what decides it does not.
+    path = f"/{product.slug}/llm-access/team/{branch.team.pk}/{llm.pk}/"
+    page.client.post(path, {"act": "allow"})
+
+    answer = page.fix(about, seen)
+
+    assert page.verdict(about)
+    assert "Somebody has changed this since" in text_of(answer)
 
 
 def test_what_the_platform_must_change_has_no_button(
@@ -150,11 +193,7 @@ def test_what_the_platform_must_change_has_no_button(
     about = f"llm:{llm.pk}"
 
     assert page.ask(about).context["fix"] is None
-    answer = page.client.post(
-        f"{page.home}fix/",
-        {"member": str(page.member.pk), "about": about, "was": "no"},
-        follow=True,
-    )
+    answer = page.fix(about)
     assert "nothing here that you could change" in text_of(answer)
 
 
@@ -180,7 +219,7 @@ def test_a_branch_admin_has_buttons_for_the_own_branch_alone(
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example/", "evil", ""])
 def test_a_revert_leads_to_no_other_site(page: Page, product: Product, llm: Llm, back: str) -> None:
-    page.fix(f"llm:{llm.pk}", was="yes")
+    page.fix(f"llm:{llm.pk}")
 
     answer = page.client.post(f"/{product.slug}/llm-access/undo/", {"back": back})
 

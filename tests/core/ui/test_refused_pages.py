@@ -4,14 +4,19 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.db import transaction
+
 from core.access.refusals import Refusal, RefusedCaller, keep_refusal
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.paths import PathNode
+from core.access.rules.product import ProductAccess
 from core.access.selectors import access_of
 from core.access.services import set_llm_policy, switch_llm_on
 from core.hierarchy.policies import path_of
 from core.hierarchy.product import Product
+from core.kit.clock import now
 from core.tenancy.context import in_account
+from core.tokens.services import create_client_app, revoke_client_app
 from tenants.models import Account, Llm
 from tests.cast import TESTS
 from tests.clients import AccountClient
@@ -84,3 +89,59 @@ def test_only_who_administers_the_place_sees_it(
     answers = [client_for(person, acme).get(path).status_code for person in (theo, olga, mia)]
 
     assert answers == [200, 200, 403]
+
+
+def test_the_fix_is_a_button_beside_the_refusal(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, product: Product
+) -> None:
+    llm = LlmFactory(name="gpt-5", title="GPT-5", offered_to=acme)
+    with in_account(acme):
+        refusal_id = refused(product, branch, llm)
+    path = f"/{product.slug}/access/refused/{refusal_id}/"
+    shown = ada_client.get(path).context
+
+    answer = ada_client.post(
+        shown["fix_href"],
+        {
+            "member": str(branch.member.pk),
+            "place": str(shown["place_id"]),
+            "about": shown["about"],
+            "seen": shown["seen"],
+        },
+        follow=True,
+    )
+
+    assert shown["fix"].gains == 2
+    assert "may use GPT-5 here" in text_of(answer)
+    assert "Now it is allowed." in text_of(ada_client.get(path))
+
+
+def test_a_thing_that_is_gone_still_shows_what_was_refused(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, product: Product
+) -> None:
+    with in_account(acme):
+        app = create_client_app(product=product.slug, name="alchemi-web", actor=TESTS).app
+        place = product.membership._default_manager.get(  # type: ignore[misc]
+            member=branch.member, team=branch.team
+        )
+        path = path_of(product, place)
+        thing = ("client_app", app.pk)
+        decision = ProductAccess(product.slug).why_thing(thing, path, at=now())
+        caller = RefusedCaller(
+            product=product.slug,
+            user_id=uuid4(),
+            member_id=branch.member.pk,
+            path=path,
+            team_id=branch.team.pk,
+            organization_id=branch.organization.pk,
+        )
+        refusal = Refusal("client_app", str(app.pk), app.name, decision)
+        refusal_id = keep_refusal(caller=caller, refusal=refusal, policy_version=1)
+        with transaction.atomic():
+            revoke_client_app(app=app, actor=TESTS)
+
+    page = ada_client.get(f"/{product.slug}/access/refused/{refusal_id}/")
+
+    assert "is for those to whom it is granted" in text_of(page)
+    assert "It does not exist any more." in text_of(page)
+    assert page.context["fix"] is None

@@ -108,3 +108,21 @@ def test_what_cannot_be_shared_is_not_found(
     known = path.format(app=app.pk, team=branch.team.pk)
 
     assert ada_client.get(f"/{product.slug}/sharing/{known}").status_code == 404
+
+
+def test_what_somebody_else_has_said_meanwhile_is_shown_and_not_overwritten(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, home: str
+) -> None:
+    path = f"{home}team/{branch.team.pk}/"
+    seen = ada_client.get(path).context["seen"]
+    ada_client.post(path, {"act": "deny", "seen": seen})
+
+    refused = ada_client.post(path, {"act": "allow", "reason": "They need it", "seen": seen})
+
+    assert refused.status_code == 422
+    assert "Somebody has changed Content since." in text_of(refused)
+    assert "They need it" in refused.content.decode()
+    assert said(acme) == [("team", True)]
+    again = {"act": "allow", "seen": refused.context["seen"]}
+    assert ada_client.post(path, again).status_code == 302
+    assert said(acme) == [("team", False)]
