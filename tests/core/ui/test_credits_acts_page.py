@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from core.credits.models import Act, AllocationRule, Book, Cap, Wallet
+from core.credits.models import Act, AllocationRule, Cap, Wallet
 from core.credits.selectors import balance_of, open_cycle_of
 from core.hierarchy.selections import unallocated_id
 from core.kit.ids import uuid7
@@ -407,30 +407,6 @@ def test_a_file_with_a_fault_moves_nothing(
 
     assert fault in text_of(response)
     assert free_in(acme, branch.team.wallet) == whole(400)
-
-
-def test_thresholds_are_saved(
-    ada_client: AccountClient, acme: Account, branch: ProductBranch, home: str
-) -> None:
-    ada_client.post(f"{home}alerts/", {"percents": "90, 60"})
-    refused = ada_client.post(f"{home}alerts/", {"percents": "500"}, follow=True)
-
-    assert "between 1 and 100" in text_of(refused)
-    with in_account(acme):
-        assert Book.objects.get(product=branch.product.slug).alert_at == [60, 90]
-
-
-def test_thresholds_that_somebody_else_has_changed_are_not_overwritten(
-    ada_client: AccountClient, acme: Account, branch: ProductBranch, home: str
-) -> None:
-    seen = ada_client.get(home).context["alerts"].initial["seen"]
-    ada_client.post(f"{home}alerts/", {"percents": "90", "seen": seen})
-
-    refused = ada_client.post(f"{home}alerts/", {"percents": "60, 70", "seen": seen}, follow=True)
-
-    assert "changed the thresholds since, to 90. You typed 60, 70" in text_of(refused)
-    with in_account(acme):
-        assert Book.objects.get(product=branch.product.slug).alert_at == [90]
 
 
 def test_an_earlier_cycle_that_is_not_there_is_not_there(
