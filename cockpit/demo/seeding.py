@@ -64,11 +64,16 @@ def demo_file() -> Path:
 def seed(say: Say) -> dict[str, Any]:
     """Make whatever of the demo is missing and write `demo.json`; return what it holds.
 
-    When the file is there, nothing happens. When only the file was lost, the accounts stay and
-    get new passwords, a new key and a new client secret, since the old ones cannot be read back.
+    When the file is there and of this database, only the addresses in it are brought up to date:
+    this run may listen on other ports. When only the file was lost, the accounts stay and get new
+    passwords, a new key and a new client secret, since the old ones cannot be read back.
     """
-    if demo_file().exists():
-        return dict(json.loads(demo_file().read_text()))
+    known = _known()
+    if known:
+        found = _with_addresses(known)
+        if found != known:
+            _write(found)
+        return found
     password = f"demo-{secrets.token_hex(3)}-{secrets.token_hex(3)}"
     with in_public():
         say("Demo: super admin")
@@ -82,14 +87,48 @@ def seed(say: Say) -> dict[str, Any]:
             say(f"Demo: account {company.name}, its people, credits and some weeks of calls")
             account = _seed_company(company, llms)
         accounts[company.slug] = _hand_out(company, account, password)
-    found = {
-        "cockpit_url": f"{settings.PUBLIC_URL}/",
-        "gateway_url": f"{settings.GATEWAY_URL}/",
-        "super_admin": {"email": SUPER_ADMIN[0], "password": password},
-        "accounts": accounts,
-    }
+    found = _with_addresses(
+        {
+            "cockpit_url": "",
+            "gateway_url": "",
+            "super_admin": {"email": SUPER_ADMIN[0], "password": password},
+            "accounts": accounts,
+        }
+    )
     _write(found)
     return found
+
+
+def _known() -> dict[str, Any]:
+    """Return what the file holds, unless it was written beside another database."""
+    if not demo_file().exists():
+        return {}
+    found = dict(json.loads(demo_file().read_text()))
+    for slug, shown in found["accounts"].items():
+        account = Account.objects.filter(slug=slug).first()
+        if account is None:
+            return {}
+        with in_account(account):
+            client_id = shown["copilot_client"]["client_id"]
+            if not ClientApp.objects.filter(client_id=client_id).exists():
+                return {}
+    return found
+
+
+def _with_addresses(demo: dict[str, Any]) -> dict[str, Any]:
+    """Return the demo with the addresses of this run."""
+    accounts = {
+        account.slug: account for account in Account.objects.filter(slug__in=demo["accounts"])
+    }
+    return {
+        **demo,
+        "cockpit_url": f"{settings.PUBLIC_URL}/",
+        "gateway_url": f"{settings.GATEWAY_URL}/",
+        "accounts": {
+            slug: {**shown, "url": f"{account_url(accounts[slug])}/"}
+            for slug, shown in demo["accounts"].items()
+        },
+    }
 
 
 @transaction.atomic
@@ -269,7 +308,7 @@ def _hand_out(company: Company, account: Account, password: str) -> dict[str, An
         )
     admin = logins.pop(company.admin.nick)
     return {
-        "url": f"{account_url(account)}/",
+        "url": "",
         "admin": admin,
         "members": logins,
         "copilot_client": {"client_id": new_app.app.client_id, "client_secret": new_app.secret},

@@ -142,6 +142,11 @@ def ports() -> dict[str, int]:
         if not given.isdecimal() or not 0 < int(given) < 65_536:
             raise EmbeddedError(f"{variable} is {given!r}; use a number from 1 to 65535.")
         found[variable] = int(given)
+    if len(set(found.values())) == 1:
+        # Both would start: the servers share ports on purpose, among processes of their own.
+        raise EmbeddedError(
+            f"{' and '.join(found)} are both {int(given)}; each needs a port of its own."
+        )
     return found
 
 

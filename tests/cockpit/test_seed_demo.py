@@ -15,6 +15,7 @@ from core.credits.selectors import book_of, figures_of, open_cycle_of
 from core.hierarchy.product import products
 from core.identity.models import User
 from core.tenancy.context import in_account, in_public
+from core.tokens.models import ClientApp
 from core.tokens.selectors import active_client_app
 from core.usage import selectors as usage
 from tenants.models import Account, Domain
@@ -70,9 +71,31 @@ def test_the_demo_has_two_accounts_whose_books_add_up(
     for check in ("verify_credits", "verify_access"):
         call_command(check, stdout=said)
     assert said.getvalue() == ""
-    # Again: nothing happens, and the file stays what it was.
-    call_command("seed_demo", stdout=StringIO())
-    assert json.loads(Path(settings.DATA, "demo.json").read_text()) == seeded
+    # Again: nothing happens, and the file stays what it was, but for where this run listens.
+    assert _again(settings) == seeded
+    settings.PUBLIC_URL, settings.GATEWAY_URL = "http://localhost:8250", "http://localhost:8251"
+    moved = _again(settings)
+    assert moved["cockpit_url"] == "http://localhost:8250/"
+    assert moved["gateway_url"] == "http://localhost:8251/"
+    assert moved["accounts"]["acme"]["url"] == "http://acme.localhost:8250/"
+    assert moved["super_admin"] == seeded["super_admin"]
+    # With a file from beside another database nobody could log in.
+    client = moved["accounts"]["globex"]["copilot_client"]["client_id"]
+    with in_public():
+        account = Account.objects.get(slug="globex")
+    with in_account(account):
+        ClientApp.objects.filter(client_id=client).update(client_id="app_of_another_database")
+    renewed = _again(settings)
+    assert renewed["super_admin"]["password"] != seeded["super_admin"]["password"]
+    assert renewed["accounts"]["globex"]["copilot_client"]["client_id"] != client
+
+
+def _again(settings: Any) -> dict[str, Any]:
+    """Seed once more and return what the file says then."""
+    with in_public():
+        call_command("seed_demo", stdout=StringIO())
+    found: dict[str, Any] = json.loads(Path(settings.DATA, "demo.json").read_text())
+    return found
 
 
 def test_the_demo_never_goes_into_a_real_installation(settings: Any) -> None:

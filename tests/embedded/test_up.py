@@ -49,6 +49,13 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         up.ports()
 
 
+def test_web_and_gateway_cannot_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COCKPIT_WEB_PORT", "8001")
+
+    with pytest.raises(EmbeddedError, match="both 8001; each needs a port of its own"):
+        up.ports()
+
+
 def test_a_second_run_points_at_the_first(bare_environment: dict[str, str], folder: Path) -> None:
     with lifeline(folder / "data" / "up.lock"):
         write_state(folder / "data" / "up.json", {"pid": 4711})
