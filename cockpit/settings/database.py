@@ -1,7 +1,7 @@
 """Postgres and Redis: what the environment names, or the embedded servers."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -26,6 +26,8 @@ def _database(url: str) -> dict[str, Any]:
         # a restart of Postgres has cut answers a request with 500 first.
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            # Such as `?sslmode=verify-full`, in libpq's words.
+            **dict(parse_qsl(parts.query)),
             # A backend keeps a cache entry for every table of every schema it has touched, so
             # connections are few and do not live for ever.
             "pool": {

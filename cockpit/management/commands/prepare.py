@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
+from redis import Redis, RedisError
 
 
 class Command(BaseCommand):
@@ -19,6 +20,8 @@ class Command(BaseCommand):
         """Run the steps in order; each one says when it begins and how long it took."""
         try:
             self._step("Bringing all schemas up to date", "migrate_all")
+            # Without it Cockpit runs, but slower and without jobs; that is never meant here.
+            Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5, socket_timeout=5).ping()
             if settings.DEMO:
                 self._step("Seeding the demo", "seed_demo")
             self._step("Collecting static files", "collectstatic", interactive=False, verbosity=0)
@@ -27,6 +30,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database at {database['HOST']}:{database['PORT']} cannot be used: {error}"
             ) from error
+        except RedisError as error:
+            raise CommandError(f"The server of REDIS_URL cannot be used: {error}") from error
         except OSError as error:
             raise CommandError(f"{error.strerror}: {error.filename}") from error
 
