@@ -59,7 +59,7 @@ def bounds_of(ticket: Ticket) -> Bounds:
 
 def believable_input(usage: Usage, counted: int, bounds: Bounds, *, is_own: bool) -> Usage:
     """Return usage whose input can be true; our count stands in for what cannot."""
-    if not bounds.has_sound:
+    if not bounds.has_sound and (usage.audio_input_tokens or usage.audio_output_tokens):
         # Nobody has sent any, and it may be priced at nothing.
         usage = replace(usage, audio_input_tokens=0, audio_output_tokens=0)
     least = bounds.least_input_tokens if is_own else 1
@@ -75,6 +75,14 @@ def believable_output(usage: Usage, tokens: int, *, is_estimated: bool = True) -
 
 def _with_parts_within(usage: Usage) -> Usage:
     """Tokens of special kinds are part of the input or the output, and no more than it."""
+    if not (
+        usage.cached_tokens
+        or usage.cache_write_tokens
+        or usage.reasoning_tokens
+        or usage.audio_input_tokens
+        or usage.audio_output_tokens
+    ):
+        return usage
     cached = min(usage.cached_tokens, usage.input_tokens)
     written = min(usage.cache_write_tokens, usage.input_tokens - cached)
     thought = min(usage.reasoning_tokens, usage.output_tokens)

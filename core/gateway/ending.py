@@ -52,7 +52,7 @@ class Progress:
         if self.first_token is None:
             self.first_token = time.monotonic()
             waited = self.first_token - self.ticket.started
-            metrics.step_seconds("first_token").observe(waited)
+            metrics.STEP_SECONDS.observe("first_token", waited)
 
 
 class Ender:
@@ -205,7 +205,7 @@ def status_of(progress: Progress, problem: Problem | None) -> int:
 def _report(progress: Progress, problem: Problem | None, answer: SettleAnswer | None) -> None:
     ticket, outcome = progress.ticket, outcome_of(progress, problem)
     metrics.CALLS.labels(ticket.body.kind, outcome).inc()
-    metrics.step_seconds("call").observe(time.monotonic() - ticket.started)
+    metrics.STEP_SECONDS.observe("call", time.monotonic() - ticket.started)
     code = "" if problem is None else problem.code
     if problem is not None:
         metrics.REFUSALS.labels("client_gone" if outcome == "client_gone" else code).inc()

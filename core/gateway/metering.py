@@ -96,7 +96,9 @@ class Meter:
                 images=self._images,
                 is_estimated=True,
             )
-        usage = replace(self._reported, images=self._images)
+        usage = self._reported
+        if self._images:
+            usage = replace(usage, images=self._images)
         usage = believable_input(usage, self._input_tokens, self._bounds, is_own=self._is_own)
         most = self._bounds.output_tokens
         if usage.output_tokens * 100 > most * OUTPUT_MARGIN_PERCENT:

@@ -161,7 +161,7 @@ class Call:
         await self._services.admission.admit(ticket)
         if keeps_content(ticket):
             self._progress.words = Words()
-        metrics.step_seconds("admit").observe(time.monotonic() - ticket.started)
+        metrics.STEP_SECONDS.observe("admit", time.monotonic() - ticket.started)
         self._progress.meter = Meter(
             input_tokens=ticket.body.estimated_input or ticket.input_tokens,
             count_text=self._services.upstream.count_text,

@@ -182,6 +182,8 @@ class Llm:
 
     def at(self, deployment: Deployment) -> "Llm":
         """Return it as it runs at one of its places."""
+        if deployment is self.deployment and not self.alternatives:
+            return self
         return replace(self, deployment=deployment, alternatives=())
 
 

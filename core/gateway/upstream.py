@@ -9,8 +9,9 @@ import asyncio
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
 
 import litellm
 import structlog
+from litellm.litellm_core_utils import token_counter
 from litellm.llms.anthropic.chat.transformation import AnthropicConfig
 from litellm.llms.bedrock.chat import converse_transformation
 from litellm.llms.openai.openai import OpenAIChatCompletion
@@ -30,6 +32,7 @@ from litellm.llms.vertex_ai.gemini import vertex_and_google_ai_studio_gemini as 
 
 from core.gateway import wire
 from core.gateway.bodies import Body
+from core.gateway.counting import PlainCounter
 from core.gateway.demo.answers import Answer
 from core.gateway.demo.provider import DemoProvider
 from core.gateway.errors import UpstreamFailed
@@ -52,6 +55,8 @@ MOST_ROUTERS = 512
 INLINE_COUNT_CHARACTERS = 20_000
 # LiteLLM counts 250 for an image of unknown size; large ones cost six times that.
 EXTRA_IMAGE_TOKENS = 1_250
+
+_COUNTED_AS = "gpt-4o"
 
 # Adapters that hand the address of an image to the provider. The others fetch it themselves,
 # which would let a caller make the gateway read any address it can reach.
@@ -211,6 +216,8 @@ def _count_input(body: Body) -> int:
     if body.kind != "chat":
         return sum(_count(text=text) for text in body.texts().values)
     messages = body.upstream["messages"]
+    if "tools" not in body.upstream and (plain := _count_plain(messages)) is not None:
+        return plain
     images = sum(
         part["type"] == "image_url"
         for message in messages
@@ -226,10 +233,26 @@ def _count_input(body: Body) -> int:
     return tokens + int(images) * EXTRA_IMAGE_TOKENS
 
 
+@lru_cache(maxsize=1)
+def _plain() -> PlainCounter:
+    # The very function that LiteLLM's counter makes anew for each count.
+    return PlainCounter(token_counter._get_count_function(_COUNTED_AS))  # noqa: SLF001
+
+
+def _count_plain(messages: Sequence[Mapping[str, Any]]) -> int | None:
+    try:
+        return _plain().messages(messages)
+    # LiteLLM's own counter comes next, and has a way out.
+    except Exception:  # noqa: BLE001
+        return None
+
+
 def _count(*, fallback: int | None = None, **counted: Any) -> int:
     """Count by one tokenizer for all LLMs: the margin of the upper bound covers the difference."""
     try:
-        return int(litellm.token_counter(model="gpt-4o", **counted))
+        if list(counted) == ["text"]:
+            return _plain().text(counted["text"])
+        return int(litellm.token_counter(model=_COUNTED_AS, **counted))
     # A shape that the counter does not know must not refuse the call; a token has a character.
     except Exception as error:  # noqa: BLE001
         log.warning("token_counter_failed", error=type(error).__name__)

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
-from django.db import transaction
+import orjson
+from django.db import connection, transaction
 
 from core.audit import verbs
 from core.audit.services import Actor, record
@@ -33,12 +35,37 @@ def keep_calls(logs: Iterable[tuple[CallLog, Mapping[str, Any] | None]]) -> int:
     A call that is there already stays as it is.
     """
     rows = []
+    names = _written()
     for log, content in logs:
         if content is not None:
             text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
             log.content = seal_text(text, purpose=_purpose(log))
-        rows.append(log)
-    return len(CallLog.objects.bulk_create(rows, ignore_conflicts=True))
+        values = vars(log)
+        rows.append({name: values[name] for name in names})
+    with connection.cursor() as cursor:
+        # Rows as one text: the ORM's insert costs the gateway three times as much for each of them.
+        cursor.execute(_insert(), [orjson.dumps(rows, default=str).decode()])
+        return int(cursor.rowcount)
+
+
+@cache
+def _written() -> tuple[str, ...]:
+    """Return the columns that a log is written with; the others are Postgres's own doing."""
+    columns = (str(field.attname) for field in CallLog._meta.concrete_fields)
+    return tuple(name for name in columns if name not in {"id", "written_at"})
+
+
+@cache
+def _insert() -> str:
+    fields = {str(field.attname): field for field in CallLog._meta.concrete_fields}
+    columns = ", ".join(_written())
+    types = ", ".join(f"{name} {fields[name].db_type(connection)}" for name in _written())
+    # All names are the model's own.
+    return (
+        f"INSERT INTO {CallLog._meta.db_table} ({columns}) "  # noqa: S608
+        f"SELECT {columns} FROM jsonb_to_recordset(%s::jsonb) AS given({types}) "
+        "ON CONFLICT DO NOTHING"
+    )
 
 
 @transaction.atomic
