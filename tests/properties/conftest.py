@@ -7,6 +7,6 @@ from tests.properties.ledger_machine import Beginning, begin
 
 
 @pytest.fixture
-def beginning(in_acme: Account) -> Beginning:
-    """A book, and its model."""
+def beginning(transactional_accounts: None, in_acme: Account) -> Beginning:
+    """A book, and its model; committed, so that each history is one transaction."""
     return begin()

@@ -1,9 +1,8 @@
 """What the ledger's machine does with cycles: plans that change, renewals, closes."""
 
 from typing import Any
-from uuid import UUID
 
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from hypothesis.strategies import integers, just, none, sampled_from
 
 from core.credits.models import Rollover
@@ -11,18 +10,17 @@ from core.credits.services import plans, renewing
 from core.credits.services.plans import PlanTerms
 from tests.cast import TESTS
 from tests.factories.cycles import open_cycle
-from tests.properties.checks import Checks
+from tests.properties.checks import Look
 from tests.properties.renewal_model import ModelPlan, RenewingModel
 
 
 class RenewalRules(RuleBasedStateMachine):
-    """Rules for a machine that has a `book`, its `names` by id and a `model`."""
+    """Rules for a machine that has a `book`, a `model`, and the names of ids as rows show them."""
 
     book: Any
-    names: Any
+    names: dict[str, str]
+    cap_names: dict[str, str]
     model: RenewingModel
-    beginning: Any
-    checks: Checks
 
     @rule(
         grant=just(100) | integers(0, 150),
@@ -55,19 +53,18 @@ class RenewalRules(RuleBasedStateMachine):
 
         assert renewing.renew_book(book=self.book, actor=TESTS) == []
 
-    @invariant()
-    def every_cycle_is_the_models(self) -> None:
-        balances, ended_or_open, counters = self.checks.figures(self.book)
+    def compare(self, look: Look) -> None:
+        """Every cycle is the model's."""
         real: dict[int, Any] = {}
-        for number, wallet, *figures in balances:
-            real.setdefault(number, {})[self.names[UUID(wallet)]] = tuple(figures)
+        for number, wallet, *figures in look.balances:
+            real.setdefault(number, {})[self.names[wallet]] = tuple(figures)
         cycles = {
             number: (state, room, None if used is None else (used, covered, amount))
-            for number, state, room, used, covered, amount in ended_or_open
+            for number, state, room, used, covered, amount in look.cycles
         }
         counted = {
-            (number, self.beginning.caps[UUID(cap)]): (used, reserved)
-            for number, cap, used, reserved in counters
+            (number, self.cap_names[cap]): (used, reserved)
+            for number, cap, used, reserved in look.counters
         }
 
         wallets = {number: ended.wallets for number, ended in self.model.ended.items()}
