@@ -2,19 +2,30 @@
 
 The model's name says how: `ok`, `tools`, `no-usage`, `zero-usage`, `absurd-usage`, `lies`,
 `error-429` (any status), `hangs`, `reset-first`, `reset-middle`, `malformed`, `cut`, `empty`,
-`wrong-key`, `secret-error`. Raw sockets, since no framework breaks a connection in mid-chunk.
+`wrong-key`, `secret-error`.
 
 Alone: `python -m tests.fakes.upstream 9009 [seconds between chunks]`.
 """
 
 import asyncio
-import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
-from urllib.parse import parse_qs
+from typing import Any
+
+from tests.fakes.server import (
+    LocalServer,
+    RawRequest,
+    Seen,
+    begin_stream,
+    end_stream,
+    seen,
+    send,
+    send_chunk,
+    send_json,
+    until_left,
+)
 
 # Twenty-two chunks: the stream that the figures in docs/performance.md speak of.
 WORDS = [f"word{number:02d} " for number in range(20)]
@@ -24,16 +35,7 @@ _WITH_KEY = {"wrong-key": (401, "Incorrect API key provided"), "secret-error": (
 
 
 @dataclass(slots=True)
-class Seen:
-    """One request as it arrived."""
-
-    path: str
-    headers: dict[str, str]
-    body: dict[str, Any]
-
-
-@dataclass(slots=True)
-class FakeUpstream:
+class FakeUpstream(LocalServer):
     """The server. `async with FakeUpstream() as upstream: upstream.url`."""
 
     words: list[str] = field(default_factory=lambda: list(WORDS))
@@ -44,64 +46,45 @@ class FakeUpstream:
     # How often a client left before its answer was complete.
     abandoned: int = 0
     keeps_requests: bool = True
-    port: int = 0
-    _server: asyncio.Server | None = None
-    _clients: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         """What goes into `api_base`."""
         return f"http://127.0.0.1:{self.port}/v1"
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
+    async def _answer(
+        self, raw: RawRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        request = seen(raw)
+        if self.keeps_requests:
+            self.seen.append(request)
+        match str(request.body.get("model", "ok")):
+            case "hangs":
+                return await until_left(reader)
+            case "reset-first":
+                writer.transport.abort()
+                return False
+            case model:
+                return await self._say(request, model, writer)
 
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._clients:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.add(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while (request := await read_request(reader)) is not None:
-                if self.keeps_requests:
-                    self.seen.append(request)
-                if request.body.get("model") == "hangs":
-                    # Until the client has had enough.
-                    await reader.read(1)
-                    break
-                if not await self._answer(request, writer):
-                    break
-        self._clients.discard(writer)
-        writer.close()
-
-    async def _answer(self, request: Seen, writer: asyncio.StreamWriter) -> bool:
-        model = str(request.body.get("model", "ok"))
-        if model == "reset-first":
-            writer.transport.abort()
-            return False
+    async def _say(self, request: Seen, model: str, writer: asyncio.StreamWriter) -> bool:
         if refusal := _refusal(model, request):
             status, body = refusal
-            await _send_json(writer, body, status=status)
+            await send_json(writer, body, status=status)
             return True
         if request.path.endswith("/embeddings"):
-            await _send_json(writer, _embeddings(request.body))
+            await send_json(writer, _embeddings(request.body))
         elif request.path.endswith("/images/generations"):
             await asyncio.sleep(self.image_seconds)
-            await _send_json(writer, {"created": 1, "data": [{"b64_json": "aGk="}]})
+            await send_json(writer, {"created": 1, "data": [{"b64_json": "aGk="}]})
         elif (path := request.path.rpartition("/v1")[2]) in _OTHERS:
             await _send_other(path, writer)
         elif request.body.get("stream"):
             return await self._stream(request.body, model, writer)
         elif model == "malformed":
-            await _send_raw(writer, b'{"choices": [{"message": {"con')
+            await send(writer, b'{"choices": [{"message": {"con')
         else:
-            await _send_json(writer, self._completion(request.body, model))
+            await send_json(writer, self._completion(request.body, model))
         return True
 
     def _completion(self, body: dict[str, Any], model: str) -> dict[str, Any]:
@@ -122,10 +105,7 @@ class FakeUpstream:
         return answer
 
     async def _stream(self, body: dict[str, Any], model: str, writer: asyncio.StreamWriter) -> bool:
-        writer.write(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
-            b"transfer-encoding: chunked\r\n\r\n"
-        )
+        begin_stream(writer, "text/event-stream")
         sent = 0
         try:
             async for chunk in self._chunks(body, model):
@@ -133,18 +113,17 @@ class FakeUpstream:
                     writer.transport.abort()
                     return False
                 if model == "malformed" and sent == 5:
-                    await _send_chunk(writer, b'data: {"choices": [{"delta": {"con\n\n')
-                await _send_chunk(writer, b"data: " + json.dumps(chunk).encode() + b"\n\n")
+                    await send_chunk(writer, b'data: {"choices": [{"delta": {"con\n\n')
+                await send_chunk(writer, b"data: " + json.dumps(chunk).encode() + b"\n\n")
                 sent += 1
                 if self.chunk_seconds:
                     await asyncio.sleep(self.chunk_seconds)
             if model != "cut":
-                await _send_chunk(writer, b"data: [DONE]\n\n")
+                await send_chunk(writer, b"data: [DONE]\n\n")
         except ConnectionError:
             self.abandoned += 1
             raise
-        writer.write(b"0\r\n\r\n")
-        await writer.drain()
+        await end_stream(writer)
         return True
 
     def _tool_call(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -176,60 +155,6 @@ class FakeUpstream:
         wants_usage = (body.get("stream_options") or {}).get("include_usage")
         if wants_usage and model not in {"no-usage", "cut"}:
             yield {**_chunk(shown, {}), "choices": [], "usage": _usage(model)}
-
-
-async def read_request(reader: asyncio.StreamReader) -> Seen | None:
-    """Return the next request of a connection, or None where there is none."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return None
-    first, *lines = head.decode("latin-1").split("\r\n")
-    headers = {
-        name.strip().lower(): value.strip()
-        for name, _, value in (line.partition(":") for line in lines if line)
-    }
-    raw = await reader.readexactly(int(headers.get("content-length", "0")))
-    if headers.get("content-type", "").startswith("multipart/"):
-        return Seen(first.split(" ")[1], headers, _form_of(raw))
-    return Seen(first.split(" ")[1], headers, _body_of(raw))
-
-
-def _body_of(raw: bytes) -> dict[str, Any]:
-    if not raw or raw.startswith(b"{"):
-        return dict(json.loads(raw or b"{}"))
-    return {name: values[0] for name, values in parse_qs(raw.decode()).items()}
-
-
-def _form_of(raw: bytes) -> dict[str, Any]:
-    """Return the fields of a form that are text; of a file, how long it is."""
-    fields: dict[str, Any] = {}
-    for part in raw.split(raw.partition(b"\r\n")[0])[1:-1]:
-        head, _, value = part.strip(b"\r\n").partition(b"\r\n\r\n")
-        name = head.decode("latin-1").partition('name="')[2].partition('"')[0]
-        fields[name] = len(value) if b"filename=" in head else value.decode()
-    return fields
-
-
-async def _send_json(
-    writer: asyncio.StreamWriter, body: dict[str, Any], *, status: int = 200
-) -> None:
-    await _send_raw(writer, json.dumps(body).encode(), status=status)
-
-
-async def _send_raw(writer: asyncio.StreamWriter, raw: bytes, *, status: int = 200) -> None:
-    extra = "retry-after: 7\r\n" if status == 429 else ""
-    writer.write(
-        f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{extra}"
-        f"content-length: {len(raw)}\r\n\r\n".encode()
-        + raw
-    )
-    await writer.drain()
-
-
-async def _send_chunk(writer: asyncio.StreamWriter, raw: bytes) -> None:
-    writer.write(f"{len(raw):x}\r\n".encode() + raw + b"\r\n")
-    await writer.drain()
 
 
 def _chunk(model: str, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
@@ -270,11 +195,9 @@ def _usage(model: str) -> dict[str, Any]:
 
 async def _send_other(path: str, writer: asyncio.StreamWriter) -> None:
     if path != "/audio/speech":
-        await _send_json(writer, _OTHERS[path])
+        await send_json(writer, _OTHERS[path])
         return
-    head = "HTTP/1.1 200 X\r\ncontent-type: audio/mpeg\r\ncontent-length: 5\r\n\r\n"
-    writer.write(head.encode() + b"sound")
-    await writer.drain()
+    await send(writer, b"sound", content_type="audio/mpeg")
 
 
 _OTHERS: dict[str, dict[str, Any]] = {

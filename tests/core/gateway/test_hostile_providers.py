@@ -39,7 +39,8 @@ class Provider:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app)
+        # What hangs ends when its client leaves, and not only when the test has waited for it.
+        self._runner = web.AppRunner(app, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

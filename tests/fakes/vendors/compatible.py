@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.fakes.upstream import COMPLETION_TOKENS, PROMPT_TOKENS, WORDS, Seen
+from tests.fakes.server import Seen
+from tests.fakes.upstream import COMPLETION_TOKENS, PROMPT_TOKENS, WORDS
 from tests.fakes.vendors.wire import ARGUMENTS, CACHED, SAID, THOUGHT, Wire, shown
 
 Json = dict[str, Any]

@@ -4,13 +4,23 @@ Which vendor it is stands in the path, how it behaves in the model's name: see `
 """
 
 import asyncio
-import contextlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote
 
-from tests.fakes.upstream import Seen, read_request
+from tests.fakes.server import (
+    LocalServer,
+    RawRequest,
+    Seen,
+    begin_stream,
+    end_stream,
+    seen,
+    send,
+    send_chunk,
+    send_json,
+    until_left,
+)
 from tests.fakes.vendors import anthropic, bedrock, compatible, google
 from tests.fakes.vendors.wire import BREAKS_AT, Wire
 
@@ -24,73 +34,43 @@ _WIRES = {
 
 
 @dataclass(slots=True)
-class FakeVendors:
+class FakeVendors(LocalServer):
     """The server. `async with FakeVendors() as vendors: vendors.url`."""
 
     # Calls of models; tokens of service accounts are counted apart.
     seen: list[Seen] = field(default_factory=list)
     tokens_issued: int = 0
-    port: int = 0
-    _server: asyncio.Server | None = None
-    _clients: set[asyncio.StreamWriter] = field(default_factory=set)
-
-    @property
-    def url(self) -> str:
-        """What goes into `api_base`."""
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def token_url(self) -> str:
         """Where service accounts of Google get their tokens."""
         return f"{self.url}/token"
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._clients:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.add(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while (request := await read_request(reader)) is not None:
-                if not await self._answer(request, reader, writer):
-                    break
-        self._clients.discard(writer)
-        writer.close()
-
     async def _answer(
-        self, request: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, raw: RawRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
+        request = seen(raw)
         request.path = unquote(request.path)
         if request.path == "/token":
             self.tokens_issued += 1
             token = {"access_token": google.TOKEN, "expires_in": 3600, "token_type": "Bearer"}
-            await _send(writer, json.dumps(token))
+            await send_json(writer, token)
             return True
         self.seen.append(request)
         call = _Call(request)
         if call.model == "hangs":
-            # Until the client has had enough.
-            await reader.read(1)
-            return False
+            return await until_left(reader)
         if call.model == "reset-first":
             writer.transport.abort()
             return False
         if refusal := _refusal(call):
             status, body = refusal
-            await _send(writer, json.dumps(body), status)
+            await send_json(writer, body, status=status)
         elif call.is_stream:
             return await _stream(call, writer)
         else:
-            text = json.dumps(_whole(call))
-            await _send(writer, text[: len(text) // 2] if call.model == "malformed" else text)
+            whole = json.dumps(_whole(call)).encode()
+            await send(writer, whole[: len(whole) // 2] if call.model == "malformed" else whole)
         return True
 
 
@@ -164,30 +144,15 @@ def _whole(call: _Call) -> dict[str, Any]:
 
 
 async def _stream(call: _Call, writer: asyncio.StreamWriter) -> bool:
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: {call.wire.stream_type}\r\n"
-    writer.write(f"{head}transfer-encoding: chunked\r\n\r\n".encode())
+    begin_stream(writer, call.wire.stream_type)
     if call.wire.waits:
-        await _send_part(writer, call.wire.waits)
+        await send_chunk(writer, call.wire.waits)
     for index, part in enumerate(call.wire.stream(call.model)):
         if call.model == "reset-middle" and index == BREAKS_AT:
             writer.transport.abort()
             return False
         if call.model == "malformed" and index == BREAKS_AT:
-            await _send_part(writer, call.wire.broken_part)
-        await _send_part(writer, part)
-    writer.write(b"0\r\n\r\n")
-    await writer.drain()
+            await send_chunk(writer, call.wire.broken_part)
+        await send_chunk(writer, part)
+    await end_stream(writer)
     return True
-
-
-async def _send_part(writer: asyncio.StreamWriter, part: bytes) -> None:
-    writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
-    await writer.drain()
-
-
-async def _send(writer: asyncio.StreamWriter, text: str, status: int = 200) -> None:
-    raw = text.encode()
-    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n"
-    head += "retry-after: 7\r\n" if status == 429 else ""
-    writer.write(f"{head}content-length: {len(raw)}\r\n\r\n".encode() + raw)
-    await writer.drain()

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.upstream import WORDS, Seen
+from tests.fakes.server import Seen
+from tests.fakes.upstream import WORDS
 
 SAID = "".join(WORDS)
 ARGUMENTS = {"city": "Oslo"}
