@@ -39,6 +39,7 @@ from tests import cast  # noqa: E402
 from tests.clients import AccountClient  # noqa: E402
 from tests.databases import Database  # noqa: E402
 from tests.mailbox import Mailbox  # noqa: E402
+from tests.scheduling import Scheduling, longest_first  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,6 +47,21 @@ def pytest_configure(config: pytest.Config) -> None:
     """No network but loopback, and the Redis that the tests were told to use."""
     redis_host = urlsplit(os.environ["REDIS_URL"]).hostname or "127.0.0.1"
     config.option.allow_hosts = f"127.0.0.1,::1,localhost,{redis_host}"
+    # Ours is the order, see tests/scheduling.py.
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order what is shared out among processes; one alone goes from top to bottom."""
+    if hasattr(config, "workerinput"):
+        longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    """Share out whole files as tests/scheduling.py says."""
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 # -- database --------------------------------------------------------------------------------------
