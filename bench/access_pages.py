@@ -2,10 +2,9 @@
 
     python bench/access_pages.py [members] [teams]
 
-50 LLMs, every team and one member in fifty with a policy. For each page: the time on the server
-from the request to the finished answer (best of seven, after one that warms up), the processor time
-of Python in it, which other work on the machine does not change, the size and the queries. The
-target: no page over 200 ms.
+50 LLMs, every team and one member in fifty with a policy. For each page: the processor time of
+Python and of Postgres (medians of seven, after one that warms up), which other work on the machine
+hardly changes, the least wall time, the queries and the size. The target: no page over 200 ms.
 """
 
 import random
@@ -19,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from access import _rules
 from people import account_with
 
-PRODUCT, LLMS, TERM = "copilot", 50, "team 19"
+PRODUCT, LLMS, TERM, FEATURE = "copilot", 50, "team 19", "image_generation"
 
 
 def main(members: int, teams: int) -> None:
@@ -81,9 +80,12 @@ def _measure(account: Any, nodes: dict[str, Any], llm: Any) -> None:
         "before a click on a team's mark": f"{at}/llm-access/team/{nodes['team']}/{llm}/",
         "before one of an organization's": f"{at}/llm-access/organization/{top}/{llm}/",
         "all that match, one LLM": f"{at}/llm-access/many/?all=1&kind=team&thing={llm}",
+        "all that match, one feature": f"{at}/features/many/?all=1&kind=team&thing={FEATURE}",
         "features": f"{at}/features/",
         "features, an organization open": f"{at}/features/?open={top}",
         "LLM marketplace": f"{at}/llms/",
+        "before switching an LLM": f"{at}/llms/{llm}/switch/",
+        "sharing": f"{at}/sharing/",
         "effective access of a member": f"{at}/access/?member={nodes['member']}",
         "one decision": f"{at}/access/?member={nodes['member']}&about=llm:{llm}",
     }

@@ -39,9 +39,11 @@ def read_said(
     return _read(product, nodes, parts)[1]
 
 
-def read_rules(product: str, nodes: Iterable[UUID] | None = None) -> tuple[Ids, Said]:
+def read_rules(
+    product: str, nodes: Iterable[UUID] | None = None, *, parts: Collection[str] = ALL_PARTS
+) -> tuple[Ids, Said]:
     """Return which LLMs are on in a product, and what `read_said` returns. One query."""
-    return _read(product, nodes, ("on", *ALL_PARTS))
+    return _read(product, nodes, ("on", *parts))
 
 
 def _read(product: str, nodes: Iterable[UUID] | None, parts: Collection[str]) -> tuple[Ids, Said]:

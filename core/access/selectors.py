@@ -1,10 +1,10 @@
 """Reads of access."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
 from core.access.models import LlmActivation
-from core.access.reading import read_rules, read_said
+from core.access.reading import ALL_PARTS, read_rules, read_said
 from core.access.resources import resource_type
 from core.access.rules import grants as rules
 from core.access.rules.decisions import Decision
@@ -54,15 +54,19 @@ def access_of(
     withheld: Iterable[str] = (),
     open_things: Iterable[Thing] = (),
     nodes: Iterable[UUID] | None = None,
+    parts: Collection[str] = ALL_PARTS,
 ) -> ProductAccess:
     """Return all that decides about access in a product, as far as these nodes go; one query.
 
-    What the super admin offers and withholds lives in the public schema: the caller reads it.
+    What the super admin offers and withholds lives in the public schema: the caller reads it. Who
+    asks about LLMs or features alone names that part, and waits for no other.
     """
-    on, said = read_rules(product, nodes)
+    on, said = read_rules(product, nodes, parts=parts)
+    # The same objects: what is alike is found out without being compared.
+    known = {each: each for each in on}
     return ProductAccess(
         product=product,
-        offered=frozenset(offered),
+        offered=frozenset(known.get(each, each) for each in offered),
         on=on,
         withheld=frozenset(withheld),
         open_things=frozenset(open_things),

@@ -58,22 +58,22 @@ def effects_of_policies(
     for name, changes in choices.items():
         nodes |= dict.fromkeys(changes)
         said = {node.id: policy for node, policy in changes.items()}
-        has[name] = replace(access, policies={**access.policies, **said}).llms
+        has[name] = replace(access, policies={**access.policies, **said}).llms_of_many()
     speaking = {*access.policies, *(node.id for node in nodes)}
-    return _effects(product, nodes, speaking, access.llms, has)
+    return _effects(product, nodes, speaking, access.llms_of_many(), has)
 
 
 def effect_of_llm(product: Product, access: ProductAccess, llm: UUID, *, is_on: bool) -> Effect:
     """Return who would gain or lose an LLM if it were switched on or off for the account."""
     one = frozenset({llm})
     after = replace(access, on=access.on | one if is_on else access.on - one)
-    everyone = global_of(product)
+    had, has = access.llms_of_many(), after.llms_of_many()
     return _effect(
         product,
-        [everyone],
+        [global_of(product)],
         access.policies,
-        lambda path: access.llms(path) & one,
-        lambda path: after.llms(path) & one,
+        lambda path: had(path) & one,
+        lambda path: has(path) & one,
     )
 
 
@@ -81,7 +81,8 @@ def reach_of_llms(product: Product, access: ProductAccess) -> Mapping[UUID, int]
     """Return how many places have each offered LLM, or would have it; two queries."""
     after = replace(access, on=access.offered)
     nobody: frozenset[Any] = frozenset()
-    effect = _effect(product, [global_of(product)], access.policies, lambda _: nobody, after.llms)
+    has = after.llms_of_many()
+    effect = _effect(product, [global_of(product)], access.policies, lambda _: nobody, has)
     return effect.gains
 
 

@@ -25,6 +25,7 @@ from core.hierarchy.policies import (
     row_of_organization,
     row_of_team,
     rows_of_nodes,
+    team_rows,
 )
 from core.hierarchy.product import Product
 
@@ -95,8 +96,8 @@ def rows_matching(product: Product, scope: Scope, look: Look) -> list[PolicyRow]
     if scope.everything:
         rows = kinds.get("organization", ())[:MOST_MATCHING]
         found += [row_of_organization(scope, everyone, row) for row in rows]
-    teams = kinds.get("team", ())[: MOST_MATCHING - len(found)]
-    found += [row_of_team(scope, everyone, team) for team in teams]
+    if "team" in kinds:
+        found += team_rows(scope, everyone, kinds["team"][: MOST_MATCHING - len(found)])
     members = kinds.get("member")
     if members is not None:
         ids = list(members.values_list("pk", flat=True)[: MOST_MATCHING - len(found)])

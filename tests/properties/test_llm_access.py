@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given, settings, strategies as st
 
 from core.access.rules.decisions import Change
-from core.access.rules.llms import LlmPolicy, Policies, usable_llms
+from core.access.rules.llms import LlmPolicy, Policies, Walks, usable_llms
 from core.access.rules.paths import KINDS, Path, PathNode
 from core.access.rules.why_llms import Case, apply_change, decide_llm
 
@@ -56,6 +56,33 @@ def test_the_walk_agrees_with_the_slow_telling(
     usable = usable_llms(ceiling, path, policies)
 
     assert usable == {llm for llm in LLMS if told_slowly(llm, list(ceiling), path, policies)}
+
+
+TREE = [
+    (NODES[0], organization, team, member)
+    for organization in (NODES[1], PathNode("organization", UUID(int=201)))
+    for team in (PathNode("team", UUID(int=organization.id.int + 1000)),)
+    for member in (NODES[3], PathNode("member", UUID(int=301)))
+]
+# Places are counted by the paths of their teams and organizations, too.
+MANY = list(dict.fromkeys(path[:end] for path in TREE for end in range(1, 5)))
+
+
+@settings(max_examples=300)
+@given(
+    ceiling=some_llms,
+    policies=st.dictionaries(
+        st.sampled_from([node.id for path in TREE for node in path]), policies_of_a_node
+    ),
+    order=st.permutations(MANY),
+)
+def test_walks_of_many_paths_say_what_each_walk_says(
+    ceiling: frozenset[UUID], policies: Policies, order: Sequence[Path]
+) -> None:
+    walks = Walks(ceiling, policies)
+
+    for path in order:
+        assert walks.usable(path) == usable_llms(ceiling, path, policies)
 
 
 @settings(max_examples=1000)

@@ -5,8 +5,8 @@ and holds for everything below (neither `only` nor `add` brings it back); always
 ceiling; `locked` forbids widening below.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -31,10 +31,10 @@ class LlmPolicy:
     @property
     def is_empty(self) -> bool:
         """Whether the node just inherits."""
-        return self == _INHERIT
+        return self == INHERIT
 
 
-_INHERIT = LlmPolicy()
+INHERIT = LlmPolicy()
 Policies = Mapping[UUID, LlmPolicy]
 
 
@@ -66,23 +66,48 @@ def usable_llms(ceiling: Ids, path: Path, policies: Policies) -> Ids:
     return usable
 
 
+class Walks:
+    """Walks of many paths: what is above thousands of places is walked once.
+
+    A node has one path down to it, unless it is a member: those end paths.
+    """
+
+    def __init__(self, ceiling: Ids, policies: Policies) -> None:
+        self._ceiling, self._policies = ceiling, policies
+        self._above: dict[UUID, Walk] = {}
+
+    def usable(self, path: Path) -> Ids:
+        """Return what `usable_llms` does."""
+        *above, last = path
+        at = self._at(above) if above else Walk(self._ceiling)
+        policy = self._policies.get(last.id)
+        return at.usable if policy is None else _step(at, self._ceiling, last, policy).usable
+
+    def _at(self, above: Sequence[PathNode]) -> Walk:
+        key = above[-1].id
+        known = self._above.get(key)
+        if known is None:
+            *_, (_node, known) = walk(self._ceiling, tuple(above), self._policies)
+            self._above[key] = known
+        return known
+
+
 Act = Literal["inherit", "allow", "block"]
 
 
-def with_act(policy: LlmPolicy, llm: UUID, act: Act) -> LlmPolicy:
-    """Return a policy as it is once a node inherits, allows or blocks one LLM.
+def with_act(policy: LlmPolicy, llms: Ids, act: Act) -> LlmPolicy:
+    """Return a policy as it is once a node inherits, allows or blocks some LLMs.
 
     A list of the node's own follows: what is allowed stands on it, all else does not.
     """
-    one = frozenset({llm})
     only = policy.only
     if only is not None:
-        only = only | one if act == "allow" else only - one
-    return replace(
-        policy,
+        only = only | llms if act == "allow" else only - llms
+    return LlmPolicy(
         only=only,
-        add=policy.add | one if act == "allow" and only is None else policy.add - one,
-        block=policy.block | one if act == "block" else policy.block - one,
+        add=policy.add | llms if act == "allow" and only is None else policy.add - llms,
+        block=policy.block | llms if act == "block" else policy.block - llms,
+        is_locked=policy.is_locked,
     )
 
 

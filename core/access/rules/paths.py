@@ -18,6 +18,10 @@ class PathNode:
     id: UUID
     label: str = ""
 
+    def __hash__(self) -> int:
+        # What is equal has the same id, and pages put thousands of nodes into dictionaries.
+        return hash(self.id.int)
+
 
 # From `global` down to the member. A level that the caller acts without is left out.
 Path = tuple[PathNode, ...]

@@ -133,8 +133,7 @@ class LlmPolicyViewSet(AccessViewSet):
         changes: dict[PathNode, LlmPolicy] = {}
         for row in self.nodes_in_body(given["nodes"]):
             policy = self.access.policies.get(row.node.id, LlmPolicy())
-            for llm in given["llms"]:
-                policy = with_act(policy, llm, given["act"])
+            policy = with_act(policy, frozenset(given["llms"]), given["act"])
             check_within(self.access, row, self.scope, policy)
             changes[row.node] = policy
         effect = effect_of_policies(self.product, self.access, changes)

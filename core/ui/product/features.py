@@ -215,7 +215,7 @@ def access_to_features(
     account = request.account  # type: ignore[attr-defined]
     withheld = site.withheld_features(account.pk, site.slug)
     nodes = None if rows is None else nodes_of(rows)
-    return access_of(site.slug, offered=(), withheld=withheld, nodes=nodes)
+    return access_of(site.slug, offered=(), withheld=withheld, nodes=nodes, parts=("switches",))
 
 
 def _rows(

@@ -178,7 +178,9 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
         if llm_id not in desk.titles:
             raise NotFound("This LLM is not on for your account.")
         before = desk.access.policies.get(row.node.id, LlmPolicy())
-        choices: dict[str, LlmPolicy] = {act: with_act(before, llm_id, act) for act in ACTS}
+        choices: dict[str, LlmPolicy] = {
+            act: with_act(before, frozenset({llm_id}), act) for act in ACTS
+        }
         chosen = choices.get(request.POST.get("act", ""))
         if request.method == "POST" and chosen is not None:
             with problems_as_messages(request):
@@ -243,7 +245,7 @@ class Desk:
     def _access(self, rows: Sequence[PolicyRow] | None = None) -> ProductAccess:
         offered = (llm.pk for llm in self._offered)
         nodes = None if rows is None else nodes_of(rows)
-        return access_of(self._site.slug, offered=offered, nodes=nodes)
+        return access_of(self._site.slug, offered=offered, nodes=nodes, parts=("policies",))
 
     def rows(self, rows: Sequence[PolicyRow], *, can_manage: bool) -> Callable[[PolicyRow], Row]:
         """Return what makes a row of the matrix of one of some nodes."""

@@ -118,7 +118,8 @@ def _before_switching(request: HttpRequest, site: ProductSite, row: OfferedLlm) 
 
 
 def _rules(site: ProductSite, rows: Sequence[OfferedLlm]) -> ProductAccess:
-    return access.access_of(site.slug, offered=(row.llm.pk for row in rows))
+    offered = (row.llm.pk for row in rows)
+    return access.access_of(site.slug, offered=offered, parts=("policies",))
 
 
 def offered(request: HttpRequest, site: ProductSite) -> list[OfferedLlm]:
@@ -148,6 +149,7 @@ def _usable(request: HttpRequest, site: ProductSite) -> frozenset[UUID]:
         site.slug,
         offered=(llm.pk for llm in offered),
         nodes=(node.id for path_ in paths for node in path_),
+        parts=("policies",),
     )
     return frozenset().union(*(rules.llms(path_) for path_ in paths))
 

@@ -11,15 +11,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, ngettext
 
 from core.access.features import features_of
-from core.access.rules.llms import LlmPolicy, with_act
-from core.access.rules.paths import PathNode
+from core.access.rules.llms import INHERIT, Act, LlmPolicy, with_act
 from core.access.scopes import Scope, scope_of
 from core.hierarchy.effects import Effect, effects_of_policies, effects_of_switches
 from core.hierarchy.matrix import rows_matching
 from core.hierarchy.policies import PolicyRow, rows_of_nodes
 from core.ui.pages import page, problems_as_messages, render_page
 from core.ui.product import features, llm_access
-from core.ui.product.llm_access import mark_of_policy
 from core.ui.product.matrix import MOST_TICKED, look_of
 from core.ui.product.undoing import is_as_seen, mark_of
 from core.ui.product.urls import ProductSite
@@ -59,24 +57,23 @@ def urls(site: ProductSite) -> list[URLPattern]:
         if not rows or not chosen:
             return _nothing(request, f"{site.slug}:llm-access")
         labels = {"allow": _("Allow"), "block": _("Block"), "inherit": _("Inherit")}
-        policies = desk.access.policies
-        said: dict[str, dict[PathNode, tuple[PolicyRow, LlmPolicy]]] = {
-            act: {row.node: (row, _said(policies, row, chosen, act)) for row in rows}
-            for act in llm_access.ACTS
-        }
-        act = request.POST.get("act", "")
-        seen = mark_of(
-            [(row.node.id, mark_of_policy(policies.get(row.node.id, LlmPolicy()))) for row in rows]
-        )
-        if request.method == "POST" and act in said and _is_as_seen(request, seen):
+        llms, policies = frozenset(chosen), desk.access.policies
+        said = [(row, policies.get(row.node.id, INHERIT)) for row in rows]
+        seen = mark_of([(row.node.id.int, _about(policy, chosen)) for row, policy in said])
+        act = _act(request.POST.get("act", ""))
+        if request.method == "POST" and act is not None and _is_as_seen(request, seen):
             with problems_as_messages(request):
                 reason = request.POST.get("reason", "").strip()[:200]
-                desk.apply_all(said[act], reason, label=_label(rows))
+                changes = {row.node: (row, with_act(policy, llms, act)) for row, policy in said}
+                desk.apply_all(changes, reason, label=_label(rows))
             return HttpResponseRedirect(reverse(f"{site.slug}:llm-access"))
         effects = effects_of_policies(
             site.product,
             desk.access,
-            {act: {node: policy for node, (_row, policy) in said[act].items()} for act in labels},
+            {
+                act: {row.node: with_act(policy, llms, act) for row, policy in said}
+                for act in llm_access.ACTS
+            },
         )
         choices = [_choice(act, label, effects[act], desk.titles) for act, label in labels.items()]
         titles = [(str(key), desk.titles[key]) for key in chosen]
@@ -96,7 +93,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
         act = request.POST.get("act", "")
         seen = mark_of(
             [
-                (row.node.id, [access.switches.get(key, {}).get(row.node.id) for key in chosen])
+                (row.node.id.int, [access.switches.get(key, {}).get(row.node.id) for key in chosen])
                 for row in rows
             ]
         )
@@ -137,13 +134,17 @@ def _rows(site: ProductSite, scope: Scope, given: QueryDict) -> list[PolicyRow]:
     return [rows[key] for key in ids if key in rows and rows[key].can_edit]
 
 
-def _said(
-    policies: Mapping[UUID, LlmPolicy], row: PolicyRow, llms: Sequence[UUID], act: Any
-) -> LlmPolicy:
-    policy = policies.get(row.node.id, LlmPolicy())
-    for llm in llms:
-        policy = with_act(policy, llm, act)
-    return policy
+def _act(text: str) -> Act | None:
+    return next((act for act in llm_access.ACTS if act == text), None)
+
+
+def _about(policy: LlmPolicy, llms: Sequence[UUID]) -> tuple[object, ...]:
+    """Return what a policy says about some LLMs, and for all below it."""
+    only = policy.only
+    return (
+        policy.is_locked,
+        *((only and llm in only, llm in policy.add, llm in policy.block) for llm in llms),
+    )
 
 
 def _choice(act: str, label: str, effect: Effect, titles: Mapping[Any, str]) -> Choice:
