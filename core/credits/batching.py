@@ -36,6 +36,12 @@ class DispatchRequest:
 End = SettleRequest | ReleaseRequest | DispatchRequest
 Answer = ReserveAnswer | SettleAnswer | bool
 
+# In which list of a batch each kind of end goes.
+_LISTS = {
+    SettleRequest: "settlements",
+    ReleaseRequest: "releases",
+    DispatchRequest: "dispatches",
+}
 # What each function says when it did what was asked, for those that answer with a word alone.
 _DONE = {ReleaseRequest: "released", DispatchRequest: "dispatched"}
 _FUNCTIONS = {
@@ -52,8 +58,13 @@ def function_of(request: End | ReserveRequest) -> str:
 
 
 def to_bytes(ends: Sequence[End], calls: Sequence[ReserveRequest]) -> bytes:
-    """Return a batch as the JSON text that `ledger_batch` takes."""
-    return messages.to_bytes({"ends": ends, "calls": calls})
+    """Return a batch as the JSON text that `ledger_batch` takes: a list for each kind of step."""
+    message: dict[str, list[End | ReserveRequest]] = {}
+    for end in ends:
+        message.setdefault(_LISTS[type(end)], []).append(end)
+    if calls:
+        message["calls"] = list(calls)
+    return messages.to_bytes(message)
 
 
 def to_json(ends: Sequence[End], calls: Sequence[ReserveRequest]) -> str:
@@ -67,21 +78,24 @@ def from_json(
     """Return the answers to a batch: to its ends, then to its calls. None: to be made alone."""
     found = orjson.loads(text)
     answers: list[Answer | None] = [None] * len(ends)
-    for place, charged, charges in zip(
-        found.get("ended") or (),
-        found.get("charged") or (),
-        found.get("charges") or (),
-        strict=True,
+    places: dict[str, list[int]] = {kind: [] for kind in _LISTS.values()}
+    for place, end in enumerate(ends):
+        places[_LISTS[type(end)]].append(place)
+    # What is released is charged nothing, and comes after what is settled.
+    for nth, charged, charges in zip(
+        found["settled"] or (), found["charged"] or (), found["charges"] or (), strict=False
     ):
-        end = ends[place - 1]
-        answers[place - 1] = not isinstance(end, SettleRequest) or SettleAnswer(
+        place = places["settlements"][nth - 1]
+        answers[place] = SettleAnswer(
             outcome="settled",
             credits=charged,
             charges=messages.charges(charges),
-            event_id=end.request_id,
+            event_id=ends[place].request_id,
         )
-    if not found.get("granted"):
-        return answers + [None] * len(calls)
+    for nth in found["released"] or ():
+        answers[places["releases"][nth - 1]] = True
+    for nth in found["dispatched"] or ():
+        answers[places["dispatches"][nth - 1]] = True
     answers += (_answer_to(call, found, place) for place, call in enumerate(calls))
     return answers
 

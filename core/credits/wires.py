@@ -1,18 +1,23 @@
 """The lane's own connections: each account keeps to one, and a statement may follow another.
 
-Two things make a step cheap that cursors and a common pool do not offer:
+Three things make a step cheap that cursors and a common pool do not offer:
 
 - A connection takes an account's next statement while the one before still runs (libpq's pipeline
   mode), so that Postgres need not wait for Python between two flushes.
 - A backend compiles the ledger's functions and plans them for each schema that it meets, which
   takes milliseconds and keeps megabytes. So an account has a connection of its choice, and goes to
   another only while that one is held up.
+- Steps of several accounts that wait for one connection go in one transaction, so that one commit
+  serves them all. If it fails, nothing of it has happened, and each is sent alone.
 """
+
+from __future__ import annotations
 
 import asyncio
 import itertools
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Self
 
@@ -29,6 +34,12 @@ _MAX_LIFETIME_SECONDS = 600
 _MOST_RUNNING = 2
 # A statement that takes longer holds up what waits behind it: probably it waits for a lock.
 _PATIENCE_SECONDS = 0.02
+# What goes in one transaction: so many accounts, and no more once there is so much to say. A large
+# batch takes milliseconds, for which the others would wait.
+_MOST_TOGETHER = 16
+_MOST_BYTES_TOGETHER = 16_000
+# Together, nobody waits for somebody else's lock for long.
+_PATIENCE = b"SELECT set_config('lock_timeout', '20ms', true)"
 # Pauses before a connection is tried again while somebody waits for it: Postgres restarts.
 _PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 
@@ -37,7 +48,7 @@ class Step:
     """One statement on its way."""
 
     __slots__ = (
-        "answer", "error", "is_prepared", "parameters", "schema", "sent_at", "statement", "text"
+        "answer", "is_alone", "is_prepared", "parameters", "schema", "statement", "text"
     )  # fmt: skip
 
     def __init__(self, schema: str, statement: bytes, parameters: list[bytes]) -> None:
@@ -46,32 +57,66 @@ class Step:
         self.parameters = parameters
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.is_prepared = True
-        self.sent_at = 0.0
+        # Whether it is to be a transaction of its own.
+        self.is_alone = False
         self.text = b""
-        self.error: Exception | None = None
+
+    @property
+    def size(self) -> int:
+        """How much it has to say."""
+        return sum(map(len, self.parameters))
 
     def end(self) -> None:
         """Hand out what came."""
-        if self.answer.done():
-            return
-        if self.error is None:
+        if not self.answer.done():
             self.answer.set_result(self.text)
-        else:
-            self.answer.set_exception(self.error)
 
     def fail(self, error: Exception) -> None:
-        """Say that nothing more will come. What the server said itself goes before."""
-        self.error = self.error or error
-        self.end()
+        """Say that nothing will come."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Bundle:
+    """What goes in one transaction: a step, or one of each of several accounts.
+
+    They are sorted by account. Each takes its own account's locks in the one order, so all
+    bundles of all processes take theirs in one order too.
+    """
+
+    __slots__ = ("at", "error", "is_patience_due", "schemas", "sent_at", "steps")
+
+    def __init__(self, steps: list[Step], sent_at: float) -> None:
+        self.steps = sorted(steps, key=lambda step: step.schema) if len(steps) > 1 else steps
+        self.schemas = {step.schema for step in steps}
+        self.sent_at = sent_at
+        # Which step's answer comes next; before the first, that to the setting of patience.
+        self.at = 0
+        self.is_patience_due = len(steps) > 1
+        self.error: Exception | None = None
+
+    def take(self, text: bytes) -> None:
+        """Take the next answer."""
+        if self.is_patience_due:
+            self.is_patience_due = False
+        else:
+            self.steps[self.at].text = text
+            self.at += 1
+
+    def note_prepared(self) -> None:
+        """Take note that the next step's statement is prepared."""
+        if not self.is_patience_due:
+            self.steps[self.at].is_prepared = True
 
 
 class Wire:
     """One connection. It opens when it is first needed, and again when it has broken."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, when_waited_for: Callable[[Wire], None]) -> None:
         self._conninfo = conninfo
+        self._when_waited_for = when_waited_for
         self._loop = asyncio.get_running_loop()
-        self._running: deque[Step] = deque()
+        self._running: deque[Bundle] = deque()
         self._waiting: deque[Step] = deque()
         # The whole connection is kept, since it closes when it is collected.
         self._connection: AsyncConnection[Any] | None = None
@@ -106,9 +151,9 @@ class Wire:
 
     def give_up_waiting(self) -> list[Step]:
         """Return what waits for other accounts' statements, to be sent by another way."""
-        schema = self._running[0].schema if self._running else ""
-        others = [step for step in self._waiting if step.schema != schema]
-        self._waiting = deque(step for step in self._waiting if step.schema == schema)
+        schemas = self._running[0].schemas if self._running else set()
+        others = [step for step in self._waiting if step.schema not in schemas]
+        self._waiting = deque(step for step in self._waiting if step.schema in schemas)
         return others
 
     def close(self) -> None:
@@ -129,7 +174,7 @@ class Wire:
         server = self._connection.pgconn
         while self._waiting and self._may_follow(self._waiting[0]):
             try:
-                self._start(server, self._waiting.popleft())
+                self._start(server, Bundle(self._next_steps(), self._loop.time()))
             except Error as error:
                 self._lose(error)
                 return
@@ -137,20 +182,47 @@ class Wire:
     def _may_follow(self, step: Step) -> bool:
         # Of the same account only: another's had better wait here, where it can still turn away.
         return not self._running or (
-            len(self._running) < _MOST_RUNNING and self._running[-1].schema == step.schema
+            len(self._running) < _MOST_RUNNING and self._running[-1].schemas == {step.schema}
         )
 
-    def _start(self, server: pq.abc.PGconn, step: Step) -> None:
-        self._running.append(step)
-        step.sent_at = self._loop.time()
-        name = self._prepared.get(step.statement)
-        if name is None:
-            name = self._prepared[step.statement] = b"step_%d" % next(self._names)
-            step.is_prepared = False
-            server.send_prepare(name, step.statement)
-        server.send_query_prepared(name, step.parameters)
+    def _next_steps(self) -> list[Step]:
+        """Take what goes in the next transaction: one step of each account, in their turn."""
+        first = self._waiting.popleft()
+        if self._running or first.is_alone:
+            return [first]
+        steps = {first.schema: first}
+        size = first.size
+        later: list[Step] = []
+        while self._waiting and len(steps) < _MOST_TOGETHER and size < _MOST_BYTES_TOGETHER:
+            step = self._waiting.popleft()
+            if step.is_alone or step.schema in steps:
+                later.append(step)
+            else:
+                steps[step.schema] = step
+                size += step.size
+        self._waiting.extendleft(reversed(later))
+        return list(steps.values())
+
+    def _start(self, server: pq.abc.PGconn, bundle: Bundle) -> None:
+        self._running.append(bundle)
+        if bundle.is_patience_due:
+            self._send_statement(server, _PATIENCE, [])
+        for step in bundle.steps:
+            step.is_prepared = self._send_statement(server, step.statement, step.parameters)
         server.pipeline_sync()
         self._push(server)
+
+    def _send_statement(
+        self, server: pq.abc.PGconn, statement: bytes, parameters: list[bytes]
+    ) -> bool:
+        """Send one statement; False if it has to be prepared first."""
+        name = self._prepared.get(statement)
+        is_prepared = name is not None
+        if name is None:
+            name = self._prepared[statement] = b"step_%d" % next(self._names)
+            server.send_prepare(name, statement)
+        server.send_query_prepared(name, parameters)
+        return is_prepared
 
     def _write(self) -> None:
         assert self._connection is not None
@@ -198,18 +270,36 @@ class Wire:
     def _take(self, result: pq.abc.PGresult) -> None:
         if not self._running:
             return
-        step = self._running[0]
+        bundle = self._running[0]
         match result.status:
             case ExecStatus.TUPLES_OK:
-                step.text = result.get_value(0, 0) or b""
-            case ExecStatus.FATAL_ERROR:
-                step.error = errors.error_from_result(result)
-                if not step.is_prepared:
-                    self._prepared.pop(step.statement, None)
+                bundle.take(result.get_value(0, 0) or b"")
             case ExecStatus.COMMAND_OK:
-                step.is_prepared = True
+                bundle.note_prepared()
+            case ExecStatus.FATAL_ERROR:
+                bundle.error = bundle.error or errors.error_from_result(result)
             case ExecStatus.PIPELINE_SYNC:
-                self._running.popleft().end()
+                self._running.popleft()
+                self._end(bundle)
+
+    def _end(self, bundle: Bundle) -> None:
+        """Hand out what came; of several steps of which one failed, none has happened."""
+        if bundle.error is None:
+            for step in bundle.steps:
+                step.end()
+            return
+        for step in bundle.steps:
+            if not step.is_prepared:
+                self._prepared.pop(step.statement, None)
+        if bundle.is_patience_due:
+            self._prepared.pop(_PATIENCE, None)
+        if len(bundle.steps) == 1:
+            bundle.steps[0].fail(bundle.error)
+            return
+        for step in bundle.steps:
+            step.is_alone = True
+        self._waiting.extendleft(reversed(bundle.steps))
+        self._when_waited_for(self)
 
     # -- opening and losing ------------------------------------------------------------------------
 
@@ -262,8 +352,9 @@ class Wire:
         """Give up the connection; whether Postgres made what ran on it, nobody knows."""
         self._drop()
         running, self._running = self._running, deque()
-        for step in running:
-            step.fail(error)
+        for bundle in running:
+            for step in bundle.steps:
+                step.fail(bundle.error or error)
         if self._waiting:
             self._reopen()
 
@@ -294,7 +385,7 @@ class LedgerPool:
 
     async def __aenter__(self) -> Self:
         """Nothing is opened before it is needed."""
-        self._wires = [Wire(self._conninfo) for _ in range(self._size)]
+        self._wires = [Wire(self._conninfo, self._watch) for _ in range(self._size)]
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -45,11 +45,11 @@ from tests.cast import TESTS
 from tests.factories.credits import (
     allocate,
     cap,
+    figures,
     open_branch,
     reclaim,
     reserve_request,
     set_overflow,
-    settle,
     top_up,
 )
 
@@ -418,7 +418,7 @@ def test_batches_do_what_single_steps_do(sides: tuple[Side, Side]) -> None:
     run()
 
 
-def test_a_batch_in_which_a_call_comes_twice_is_refused_as_a_whole(
+def test_a_batch_in_which_a_new_call_comes_twice_is_refused_as_a_whole(
     sides: tuple[Side, Side],
 ) -> None:
     side, _ = sides
@@ -428,7 +428,23 @@ def test_a_batch_in_which_a_call_comes_twice_is_refused_as_a_whole(
             _flush([], [request, request])
 
         assert charging.reserve(request).outcome == "reserved"
-        end = ReleaseRequest(request.request_id)
-        with pytest.raises(Exception, match="ends twice"), transaction.atomic():
-            _flush([end, end], [])
-        assert settle(request.request_id, 5).outcome == "settled"
+
+
+@pytest.mark.parametrize("is_charged", [True, False])
+def test_of_two_ends_of_a_call_a_batch_makes_one(
+    sides: tuple[Side, Side], is_charged: bool
+) -> None:
+    side, _ = sides
+    with in_account(side.account):
+        request = reserve_request(side.wallets["membership"], 5)
+        charging.reserve(request)
+        end = (
+            SettleRequest(request_id=request.request_id, cost_usd=Decimal(0), outcome="ok")
+            if is_charged
+            else ReleaseRequest(request.request_id)
+        )
+
+        answers = _flush([end, end], [])
+
+        assert answers.count(None) == 1
+        assert figures(side.wallets["membership"])[2] == 0

@@ -33,11 +33,12 @@ from tests.factories.credits import (
     open_branch,
     reclaim,
     reserve,
+    reserve_request,
     set_overflow,
     settle,
     top_up,
 )
-from tests.races.ledger_guards import drop_constraint, replace_in
+from tests.races.ledger_guards import drop_constraint, replace_in, take_nothing_for_plain
 from tests.threads import run_together
 
 pytestmark = [pytest.mark.race, pytest.mark.slow]  # Threads, pauses and a copy of the database.
@@ -96,6 +97,7 @@ def outcomes(answers: list[Any]) -> Counter[str]:
 
 
 def slow_reservations(*, is_guarded: bool) -> None:
+    take_nothing_for_plain()
     changes = [(AFTER_READING_FREE, PAUSE + AFTER_READING_FREE)]
     if not is_guarded:
         changes.append((LOCK_OF_THE_BALANCE, "AND b.cycle_id = cycle.cycle_id;"))
@@ -111,6 +113,47 @@ def test_exactly_as_many_are_admitted_as_the_wallet_pays_for(
 
     assert outcomes(answers) == {"reserved": 10, "insufficient": 6}
     assert figures(branch.membership) == (100, 0, 100)
+
+
+PLAIN = "25_reserve_plain.sql"
+# Between the change of the balance, which locks it, and the reservation.
+AFTER_THE_BALANCE = "\n    INSERT INTO {schema}.credits_reservation ("
+GUARD_OF_THE_PLAIN = """
+        AND b.credited + b.credit_limit - b.used - b.reserved >= call.amount"""
+
+
+def test_exactly_as_many_are_admitted_by_the_plain_way(raced: Account, branch: Branch) -> None:
+    replace_in(PLAIN, (AFTER_THE_BALANCE, PAUSE + AFTER_THE_BALANCE))
+
+    answers = together(raced, *[lambda: reserve(branch.membership, 10)] * THREADS)
+
+    assert outcomes(answers) == {"reserved": 10, "insufficient": 6}
+    assert figures(branch.membership) == (100, 0, 100)
+
+
+def test_without_its_guard_the_plain_way_would_admit_more(
+    transactional_accounts: None, in_acme: Account
+) -> None:
+    found = _poor_branch()
+    replace_in(PLAIN, (GUARD_OF_THE_PLAIN, ""))
+    drop_constraint("credits_balance", "balance_not_overspent")
+
+    answers = together(in_acme, *[lambda: reserve(found.membership, 10)] * THREADS)
+
+    assert outcomes(answers)["reserved"] > 10
+    assert {row.invariant for row in broken_invariants()} == {"I1 not overspent"}
+
+
+def test_a_call_that_comes_twice_by_the_plain_way_holds_once(
+    raced: Account, branch: Branch
+) -> None:
+    request = reserve_request(branch.membership, 10)
+    replace_in(PLAIN, (AFTER_THE_BALANCE, PAUSE + AFTER_THE_BALANCE))
+
+    answers = together(raced, *[lambda: charging.reserve(request)] * 4)
+
+    assert outcomes(answers) == {"reserved": 1, "duplicate": 3}
+    assert figures(branch.membership) == (100, 0, 10)
 
 
 def test_without_the_lock_more_would_be_admitted(
@@ -232,6 +275,7 @@ def test_without_the_lock_the_database_still_refuses_a_second_charge(
     raced: Account, branch: Branch
 ) -> None:
     request_id = hold(branch.membership, 50)
+    take_nothing_for_plain()
     replace_in(
         "30_settle.sql",
         (
@@ -364,6 +408,7 @@ def opposing(branch: Branch) -> list[Callable[[], Any]]:
 
 def test_opposing_moves_never_deadlock(raced: Account) -> None:
     found = _spilling_branch()
+    take_nothing_for_plain()
     replace_in("20_reserve.sql", (AFTER_READING_FREE, PAUSE + AFTER_READING_FREE))
 
     answers = together(raced, *opposing(found))
@@ -376,6 +421,7 @@ def test_with_another_order_of_locks_they_would_deadlock(
     transactional_accounts: None, in_acme: Account
 ) -> None:
     found = _spilling_branch()
+    take_nothing_for_plain()
     replace_in("20_reserve.sql", (AFTER_READING_FREE, PAUSE + AFTER_READING_FREE))
     replace_in("30_settle.sql", ("ORDER BY w.depth DESC, w.id", "ORDER BY w.depth, w.id"))
 

@@ -59,9 +59,6 @@ class Reservation(models.Model):
                 condition=Q(amount__gte=0, estimate__gte=0, reported__gte=0),
                 name="reservation_not_negative",
             ),
-            models.CheckConstraint(
-                condition=Q(state__in=ReservationState.values), name="reservation_state_is_known"
-            ),
         )
 
     def __str__(self) -> str:

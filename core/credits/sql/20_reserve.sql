@@ -28,10 +28,10 @@ END
 $ledger$;
 
 
--- Hold the upper bound of a call's price: from several wallets, within every cap, in one round
--- trip. Balances are locked one by one along the order of payers, which is the lock order, and
+-- Hold the upper bound of a call's price, whatever it takes: from several wallets, within every
+-- cap. `ledger_reserve` makes the plain ones. Balances are locked one by one along the order of payers, which is the lock order, and
 -- only as far as needed: members with credits of their own do not queue for their team's row.
-CREATE OR REPLACE FUNCTION {schema}.ledger_reserve(request jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION {schema}.ledger_reserve_any(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql {pinned} AS $ledger$
 DECLARE
     call CONSTANT uuid := (request->>'request_id')::uuid;

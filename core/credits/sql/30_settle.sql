@@ -276,8 +276,8 @@ $ledger$;
 
 
 -- Charge the real cost of a call with the factor of its reservation, rounded up once, and write
--- its event. Repeating it changes nothing.
-CREATE OR REPLACE FUNCTION {schema}.ledger_settle(request jsonb) RETURNS jsonb
+-- its event, whatever it takes. Repeating it changes nothing. `ledger_settle` makes the plain ones.
+CREATE OR REPLACE FUNCTION {schema}.ledger_settle_any(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql {pinned} AS $ledger$
 DECLARE
     cost CONSTANT numeric := (request->>'cost_usd')::numeric;

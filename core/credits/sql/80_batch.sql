@@ -1,6 +1,6 @@
--- Many steps of one account in one transaction: `ends` (settle, release, dispatch) first, then
--- `calls` (reserve), admitted greedily in the order they came. The answer is in lists, since most
--- calls get the same one; `core.credits.batching` reads it.
+-- Many steps of one account in one transaction: the ends of calls (`settlements`, `releases`,
+-- `dispatches`) first, then `calls` (reserve), admitted greedily in the order they came. The answer
+-- is in lists, since most calls get the same one; `core.credits.batching` reads it.
 --
 -- No answer says: nothing was done about this one, take it alone. It is for what is rare and
 -- needs more locks or more care: an end that was not found, is another's, comes late, costs more than
@@ -12,30 +12,30 @@
 CREATE OR REPLACE FUNCTION {schema}.ledger_batch(request jsonb) RETURNS json
 LANGUAGE plpgsql {pinned} AS $ledger$
 DECLARE
-    ends CONSTANT jsonb := request->'ends';
+    -- Lists begin as null where they only grow: each start value costs every flush.
     calls CONSTANT jsonb := request->'calls';
-    end_count CONSTANT int := jsonb_array_length(ends);
-    call_count CONSTANT int := jsonb_array_length(calls);
+    call_count CONSTANT int := COALESCE(jsonb_array_length(calls), 0);
     refusals json[] := array_fill(NULL::json, ARRAY[call_count]);
     policy_version bigint;
     is_suspended boolean;
     cap record;
     moment timestamptz;
-    open_cycles uuid[];
-    -- The ends that are taken here, alike in each list. A settlement is one without an `op`.
-    held {schema}.credits_reservation[];
-    results jsonb[];
-    end_places int[];
+    -- The places of the ends that are taken here, among their like.
+    settled int[];
+    released int[];
+    dispatched int[];
+    -- What is settled and then what is released, alike in each list.
     charged bigint[];
     charges jsonb[];
-    settled uuid[] := '{}';
-    released uuid[] := '{}';
-    dispatched uuid[] := '{}';
+    held bigint[];
+    held_sources jsonb[];
+    held_cycles uuid[];
+    held_caps jsonb[];
     -- What they free and pay, for each wallet.
     freed_ids uuid[] := '{}';
     freed_cycles uuid[] := '{}';
-    freed bigint[] := '{}';
-    paid bigint[] := '{}';
+    freed bigint[];
+    paid bigint[];
     -- The calls; those without a branch are not taken here.
     request_ids uuid[];
     callers uuid[];
@@ -46,20 +46,20 @@ DECLARE
     branches int[] := array_fill(NULL::int, ARRAY[call_count]);
     -- A branch for each acting wallet. Its payers are `firsts` to `lasts` of the lists below it.
     found record;
-    books uuid[] := '{}';
-    cycles uuid[] := '{}';
-    starts timestamptz[] := '{}';
-    zones text[] := '{}';
-    acting uuid[] := '{}';
-    mains uuid[] := '{}';
-    named_kinds text[] := '{}';
-    named uuid[] := '{}';
-    firsts int[] := '{}';
-    lasts int[] := '{}';
-    payers uuid[] := '{}';
-    kinds text[] := '{}';
-    needed uuid[] := '{}';
-    needed_cycles uuid[] := '{}';
+    books uuid[];
+    cycles uuid[];
+    starts timestamptz[];
+    zones text[];
+    acting uuid[];
+    mains uuid[];
+    named_kinds text[];
+    named uuid[];
+    firsts int[];
+    lasts int[];
+    payers uuid[];
+    kinds text[];
+    needed uuid[];
+    needed_cycles uuid[];
     -- Where a payer's balance stands in the list of locked ones; null if it is not among them.
     spots int[];
     -- Balances, locked and in the order of locks, and by how much they change.
@@ -69,20 +69,18 @@ DECLARE
     used_more bigint[];
     reserved_more bigint[];
     -- Counters, likewise.
-    cap_ids uuid[] := '{}';
-    cap_starts timestamptz[] := '{}';
-    cap_subjects text[] := '{}';
-    cap_books uuid[] := '{}';
-    rooms bigint[] := '{}';
-    counted_more bigint[] := '{}';
-    held_more bigint[] := '{}';
+    cap_ids uuid[];
+    cap_starts timestamptz[];
+    cap_subjects text[];
+    cap_books uuid[];
+    rooms bigint[];
+    counted_more bigint[];
+    held_more bigint[];
     -- What came of each call.
     granted bigint[] := array_fill(NULL::bigint, ARRAY[call_count]);
     sources jsonb[] := array_fill(NULL::jsonb, ARRAY[call_count]);
     counters jsonb[] := array_fill(NULL::jsonb, ARRAY[call_count]);
     admitted int := 0;
-    call uuid;
-    last_call uuid;
     branch int;
     payer int;
     place int;
@@ -93,6 +91,7 @@ DECLARE
     room bigint;
     amount bigint;
     strictest text;
+    is_plain boolean;
     is_sure boolean;
     subjects jsonb;
     lies_in jsonb;
@@ -100,47 +99,54 @@ DECLARE
     part_caps int[];
     changed int;
 BEGIN
-    IF end_count > 0 THEN
-        open_cycles := ARRAY(SELECT c.id FROM {schema}.credits_cycle c WHERE c.state = 'open');
-        -- Lock the ends' reservations, and keep those that are as plain as nearly all are.
-        SELECT array_agg(h.result), array_agg(h.place), array_agg(h.charge), array_agg(h.r),
-            array_agg(CASE
-                WHEN h.charge = 0 THEN '[]'
-                WHEN ((h.r).sources->0->>'amount')::bigint >= h.charge THEN jsonb_build_array(
-                    jsonb_build_object('wallet', (h.r).sources->0->'wallet', 'amount', h.charge))
-                ELSE {schema}.ledger_charges((h.r).sources, h.charge)
-            END)
-        INTO results, end_places, charged, held, charges
-        FROM (
-            SELECT e.result, e.place, r, CASE WHEN e.result ? 'op' THEN 0
-                ELSE ceil((e.result->>'cost_usd')::numeric * r.factor * 1000000)
-                END::bigint AS charge
-            FROM jsonb_array_elements(ends) WITH ORDINALITY AS e (result, place)
-            JOIN {schema}.credits_reservation r
-                ON r.request_id = (e.result->>'request_id')::uuid
-            ORDER BY r.request_id
-            FOR UPDATE OF r
-        ) h
-        WHERE (h.r).state = 'open' AND h.charge <= (h.r).amount
-            AND (h.r).cycle_id = ANY (open_cycles)
-            AND (h.result->>'owner' = (h.r).context->>'owner') IS NOT FALSE;
+    -- Reservations first, in their order. Where some are only marked or given back, lock all ends
+    -- before; settlements alone are locked as they are taken out.
+    IF request ? 'releases' OR request ? 'dispatches' THEN
+        PERFORM FROM {schema}.credits_reservation r
+        WHERE r.request_id IN (
+            SELECT (e->>'request_id')::uuid
+            FROM jsonb_path_query(request, '$.*[*]') AS e WHERE NOT e ? 'wallet_id')
+        ORDER BY r.request_id
+        FOR UPDATE;
+    END IF;
+    IF request ? 'settlements' THEN
+        SELECT s.places, s.charged, s.charges, s.held, s.sources, s.cycles, s.caps
+        INTO settled, charged, charges, held, held_sources, held_cycles, held_caps
+        FROM {schema}.ledger_settle_all(request->'settlements') s;
+    END IF;
+    IF request ? 'releases' THEN
+        WITH given AS (
+            UPDATE {schema}.credits_reservation r
+            SET state = 'released', expires_at = clock_timestamp() + interval '7 days'
+            FROM ROWS FROM (jsonb_to_recordset(request->'releases') AS (
+                request_id uuid, owner text)) WITH ORDINALITY AS e
+            WHERE r.request_id = e.request_id AND r.state = 'open'
+                AND (e.owner = r.context->>'owner') IS NOT FALSE
+                AND r.cycle_id = ANY (ARRAY(
+                    SELECT c.id FROM {schema}.credits_cycle c WHERE c.state = 'open'))
+            RETURNING e.ordinality::int AS place, r.amount, r.sources, r.cycle_id, r.caps
+        )
+        SELECT array_agg(g.place), charged || array_agg(0::bigint), charges || array_agg('[]'::jsonb),
+            held || array_agg(g.amount), held_sources || array_agg(g.sources),
+            held_cycles || array_agg(g.cycle_id), held_caps || array_agg(g.caps)
+        INTO released, charged, charges, held, held_sources, held_cycles, held_caps
+        FROM given g;
+    END IF;
+    IF request ? 'dispatches' THEN
+        WITH marked AS (
+            UPDATE {schema}.credits_reservation r
+            SET dispatched_at = COALESCE(r.dispatched_at, clock_timestamp())
+            FROM ROWS FROM (jsonb_to_recordset(request->'dispatches') AS (request_id uuid))
+                WITH ORDINALITY AS e
+            WHERE r.request_id = e.request_id AND r.state = 'open'
+            RETURNING e.ordinality::int AS place
+        )
+        SELECT array_agg(m.place) INTO dispatched FROM marked m;
     END IF;
 
     IF held IS NOT NULL THEN
-        FOR n IN 1 .. cardinality(held) LOOP
-            last_call := call;
-            call := (held[n]).request_id;
-            IF call = last_call THEN
-                RAISE EXCEPTION 'a call ends twice in one batch';
-            END IF;
-            CASE COALESCE(results[n]->>'op', 'settle')
-                WHEN 'settle' THEN settled := settled || call;
-                WHEN 'release' THEN released := released || call;
-                WHEN 'dispatch' THEN dispatched := dispatched || call;
-            END CASE;
-        END LOOP;
         SELECT COALESCE(array_agg(w.wallet), '{}'), COALESCE(array_agg(w.cycle_id), '{}'),
-            COALESCE(array_agg(w.freed), '{}'), COALESCE(array_agg(w.paid), '{}')
+            array_agg(w.freed), array_agg(w.paid)
         INTO freed_ids, freed_cycles, freed, paid
         FROM (
             SELECT (p.part->>'wallet')::uuid AS wallet, h.cycle_id,
@@ -148,13 +154,12 @@ BEGIN
                     AS freed,
                 sum(CASE WHEN p.is_freed THEN 0 ELSE (p.part->>'amount')::bigint END)::bigint
                     AS paid
-            FROM unnest(results, charges, held) AS h (result, charges)
+            FROM unnest(held_sources, charges, held_cycles) AS h (sources, charges, cycle_id)
             CROSS JOIN LATERAL (
                 SELECT s.part, true AS is_freed FROM jsonb_array_elements(h.sources) AS s (part)
                 UNION ALL
                 SELECT c.part, false FROM jsonb_array_elements(h.charges) AS c (part)
             ) p
-            WHERE h.result->>'op' IS DISTINCT FROM 'dispatch'
             GROUP BY 1, 2
         ) w;
     END IF;
@@ -200,7 +205,7 @@ BEGIN
             zones := zones || found.time_zone;
             cycles := cycles || found.cycle_id;
             starts := starts || found.starts_at;
-            firsts := firsts || cardinality(payers) + 1;
+            firsts := firsts || COALESCE(cardinality(payers), 0) + 1;
             payers := payers || found.payers;
             kinds := kinds || found.kinds;
             lasts := lasts || cardinality(payers);
@@ -237,12 +242,12 @@ BEGIN
         ORDER BY w.depth DESC, w.id
         FOR UPDATE OF b
     ) l;
-    -- A renewal may have opened the next cycle while we waited for a lock. Nothing is written yet.
+    -- A renewal may have opened the next cycle while we waited for a lock. One by one, they see.
     IF EXISTS (
         SELECT FROM {schema}.credits_cycle c
         WHERE c.id = ANY (wallet_cycles || cycles) AND c.state <> 'open')
     THEN
-        RETURN '{}';
+        RAISE EXCEPTION 'the cycle has ended meanwhile';
     END IF;
     FOR n IN 1 .. cardinality(freed_ids) LOOP
         spot := array_position(wallets, freed_ids[n]);
@@ -262,9 +267,9 @@ BEGIN
             FROM (
                 SELECT (k.counter->>'cap')::uuid AS cap, (k.counter->>'starts_at')::timestamptz
                     AS starts_at, u.charge AS charged, u.amount AS freed, false AS is_current
-                FROM unnest(results, charged, held) AS u (result, charge)
+                FROM unnest(charged, held, held_caps) AS u (charge, amount, caps)
                 CROSS JOIN jsonb_array_elements(u.caps) AS k (counter)
-                WHERE u.caps <> '[]' AND u.result->>'op' IS DISTINCT FROM 'dispatch'
+                WHERE u.caps <> '[]'
                 UNION ALL
                 SELECT c.id, CASE c."window"
                         WHEN 'cycle' THEN b.starts_at
@@ -298,10 +303,30 @@ BEGIN
         END LOOP;
     END IF;
 
+    is_plain := cap_ids IS NULL AND NOT is_suspended;
     FOR n IN 1 .. call_count LOOP
         branch := array_position(acting, callers[n]);
         CONTINUE WHEN branch IS NULL OR request_ids[n] = ANY (known);
         branches[n] := branch;
+        -- The usual case by a short way: the first that has anything has enough.
+        payer := firsts[branch];
+        spot := spots[payer];
+        WHILE free[spot] <= 0 AND payer < lasts[branch] LOOP
+            payer := payer + 1;
+            spot := spots[payer];
+        END LOOP;
+        IF is_plain AND free[spot] >= asked[n] AND asked[n] > 0
+            AND (versions[n] < policy_version) IS NOT TRUE
+        THEN
+            admitted := admitted + 1;
+            granted[n] := asked[n];
+            free[spot] := free[spot] - asked[n];
+            reserved_more[spot] := reserved_more[spot] + asked[n];
+            sources[n] := jsonb_build_array(jsonb_build_object(
+                'wallet', wallets[spot], 'kind', kinds[payer], 'amount', asked[n]));
+            counters[n] := '[]';
+            CONTINUE;
+        END IF;
         IF is_suspended OR versions[n] < policy_version THEN
             refusals[n] := json_build_object(
                 'outcome', CASE WHEN is_suspended THEN 'suspended' ELSE 'stale' END,
@@ -328,7 +353,7 @@ BEGIN
         room := NULL;
         strictest := NULL;
         part_caps := '{}';
-        IF cap_ids <> '{}' THEN
+        IF cap_ids IS NOT NULL THEN
             subjects := calls->(n - 1)->'cap_subjects';
             FOR place IN 1 .. cardinality(cap_ids) LOOP
                 CONTINUE WHEN cap_books[place] <> books[branch] OR cap_subjects[place] IS NULL
@@ -410,23 +435,6 @@ BEGIN
         END IF;
     END IF;
 
-    IF held IS NOT NULL THEN
-        IF settled <> '{}' THEN
-            PERFORM {schema}.ledger_record(results, charged, charges, held, moment);
-            DELETE FROM {schema}.credits_reservation r WHERE r.request_id = ANY (settled);
-        END IF;
-        IF released <> '{}' THEN
-            UPDATE {schema}.credits_reservation r
-            SET state = 'released', expires_at = moment + interval '7 days'
-            WHERE r.request_id = ANY (released);
-        END IF;
-        IF dispatched <> '{}' THEN
-            UPDATE {schema}.credits_reservation r
-            SET dispatched_at = COALESCE(r.dispatched_at, moment)
-            WHERE r.request_id = ANY (dispatched);
-        END IF;
-    END IF;
-
     UPDATE {schema}.credits_balance b SET
         reserved = b.reserved + u.reserved,
         used = b.used + u.used,
@@ -434,7 +442,7 @@ BEGIN
             b.used + u.used + b.reserved + u.reserved - b.credited - b.credit_limit, 0))
     FROM unnest(wallets, wallet_cycles, reserved_more, used_more) AS u (id, cycle, reserved, used)
     WHERE b.wallet_id = u.id AND b.cycle_id = u.cycle AND (u.reserved <> 0 OR u.used <> 0);
-    IF cap_ids <> '{}' THEN
+    IF cap_ids IS NOT NULL THEN
         UPDATE {schema}.credits_capcounter k
         SET reserved = k.reserved + u.held, used = k.used + u.counted
         FROM unnest(cap_ids, cap_starts, held_more, counted_more) AS u (id, starts_at, held, counted)
@@ -442,7 +450,8 @@ BEGIN
             AND (u.held <> 0 OR u.counted <> 0);
     END IF;
     RETURN json_build_object(
-        'ended', end_places, 'charged', charged, 'charges', charges,
+        'settled', settled, 'charged', charged, 'charges', charges,
+        'released', released, 'dispatched', dispatched,
         'granted', granted, 'sources', sources, 'branches', branches, 'refusals', refusals,
         'wallets', ARRAY(
             SELECT COALESCE(b.named, b.acting) FROM unnest(named, acting)
