@@ -18,6 +18,10 @@ from types import FrameType
 from core.gateway.leaving import VARIABLE
 
 MOST_SECONDS = 300
+# A worker that is told to stop while it still starts does not hear it (granian's own handlers are
+# not there yet), and would stay for ever. Running streams and settlements need less.
+KILL_SECONDS = 60
+_KILL = "GRANIAN_WORKERS_KILL_TIMEOUT"
 
 
 def main() -> int:
@@ -25,7 +29,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cockpit-gateway-") as folder:
         mark = Path(folder) / "leaving"
         command = [sys.executable, "-m", "granian", *sys.argv[1:]]
-        server = subprocess.Popen(command, env={**os.environ, VARIABLE: str(mark)})
+        server = subprocess.Popen(
+            command, env={_KILL: str(KILL_SECONDS), **os.environ, VARIABLE: str(mark)}
+        )
         leaving = threading.Event()
 
         def leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  Python passes it

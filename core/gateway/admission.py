@@ -5,6 +5,7 @@ import time
 from uuid import UUID, uuid5
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from core.credits.errors import CapReached, IdempotencyMismatch, InsufficientCredits
 from core.credits.messages import ReserveAnswer, ReserveRequest
@@ -94,6 +95,20 @@ class Admission:
             self._snapshots.moved(schema, answer.policy_version)
         await self._judge(ticket, answer)
 
+    async def count(self, ticket: Ticket) -> int:
+        """Return how many tokens a request has that might be sent. It is free, and counts as one.
+
+        Raises:
+            What `identify` raises, and RateLimited.
+        """
+        await self.identify(ticket)
+        principal = ticket.principal
+        if principal.key_id is not None and principal.limits.has_rates:
+            rate = await self._rates.take(principal.key_id, principal.limits, tokens=0)
+            if refusal := rate.refusal():
+                raise refusal
+        return await self._upstream.count_input(ticket.body)
+
     async def identify(self, ticket: Ticket) -> None:
         """Find out who calls which LLM, and whether they may.
 
@@ -103,6 +118,7 @@ class Admission:
         """
         with ticket.timed("principal"):
             principal = await self._snapshots.principal(ticket.credential)
+            bind_contextvars(account=principal.account.slug)
             ticket.meet(principal, await self._open_snapshot(principal))
         with ticket.timed("access"):
             self._choose(ticket)
@@ -183,6 +199,7 @@ class Admission:
         for attempt in range(MOST_ATTEMPTS if ticket.idempotency_key else 1):
             if ticket.idempotency_key:
                 ticket.request_id = _request_id_of(ticket, attempt)
+                bind_contextvars(request_id=str(ticket.request_id))
             # Under a caller's key, another call may hold: it must not lose that because this one
             # hangs up while it asks. What the ledger then still holds for us, its lane gives back.
             ticket.may_hold = not ticket.idempotency_key

@@ -13,10 +13,11 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.gateway import bodies, probing, replies
 from core.gateway.dialects import anthropic
+from core.gateway.dialects.base import ErrorBody
 from core.gateway.errors import (
     InvalidBody,
     LlmNotFound,
@@ -65,6 +66,7 @@ def build_app(open_gateway: OpenGateway, *, settings: GatewaySettings) -> Starle
     return Starlette(
         routes=[
             *(Route(each.path, _Calls(each), methods=["POST"]) for each in CALL_PATHS),
+            Route("/v1/messages/count_tokens", _count_tokens, methods=["POST"]),
             Route("/v1/models", _models),
             Route("/v1/models/{name:path}", _model),
             Route(probing.PATH, _test_deployment, methods=["POST"]),
@@ -72,8 +74,17 @@ def build_app(open_gateway: OpenGateway, *, settings: GatewaySettings) -> Starle
             Route("/readyz", _readyz),
             Route("/metrics", _metrics),
         ],
-        middleware=[Middleware(Slashes), Middleware(Cors, settings=settings)],
-        exception_handlers={HTTPException: _http_error, Problem: _problem, Exception: _fault},
+        middleware=[
+            Middleware(Slashes),
+            Middleware(Cors, settings=settings),
+            Middleware(_Straight),
+        ],
+        exception_handlers={
+            HTTPException: _http_error,
+            Problem: _problem,
+            ClientDisconnect: _nobody,
+            Exception: _fault,
+        },
         lifespan=lifespan,
     )
 
@@ -114,6 +125,32 @@ class _Calls:
             await answer(scope, receive, send)
             return
         await Relay(call, gateway.settings, errors=self._path.errors)(scope, receive, send)
+
+
+class _Straight:
+    """Leads calls past the router, whose search and nested answers cost as much as our own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._calls = {each.path: _Calls(each) for each in CALL_PATHS}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        app = self._calls.get(scope["path"], self._app) if is_post else self._app
+        await app(scope, receive, send)
+
+
+async def _count_tokens(request: Request) -> Response:
+    gateway: Gateway = request.app.state.gateway
+    credential = _credential(request)
+    # Counting is work, so nobody has it done who is no caller of ours.
+    await gateway.know(credential)
+    with gateway.bodies.room() as room:
+        counted = Request(request.scope, room.counted(request.receive))
+        body = anthropic.read_count(await read_body(counted, gateway.settings))
+    principal, tokens = await gateway.count_tokens(credential, body)
+    request.scope["cockpit_account"] = principal.account.slug
+    return json_response({"input_tokens": tokens}, headers=_headers())
 
 
 async def _models(request: Request) -> Response:
@@ -194,18 +231,52 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if status == 405:
         problem: Problem = WrongMethod(f"{path} does not take {request.method}.")
     else:
-        problem = UnknownPath(f"The gateway has nothing at {path[:200]}.")
+        problem = UnknownPath(f"The gateway has nothing at {path[:200]}.{_hint(path)}")
     # RFC 9110: a 405 says in `Allow` which methods there are.
     headers = {**(getattr(error, "headers", None) or {}), **_headers()}
-    errors = anthropic.error_body if path.startswith("/v1/messages") else error_body
-    return problem_response(problem, headers=headers, errors=errors)
+    return problem_response(problem, headers=headers, errors=_errors_of(request))
 
 
-async def _problem(_: Request, error: Exception) -> Response:
-    return problem_response(problem_of(error), headers=_headers())
+async def _problem(request: Request, error: Exception) -> Response:
+    return problem_response(problem_of(error), headers=_headers(), errors=_errors_of(request))
 
 
-async def _fault(_: Request, error: Exception) -> Response:
+async def _nobody(_: Request, __: Exception) -> Response:
+    # Nobody reads it; 499 is what proxies write down.
+    return Response(status_code=499)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
     headers = _headers()
     log.error("request_failed", request_id=headers["x-request-id"], exc_info=error)
-    return problem_response(problem_of(error), headers=headers)
+    return problem_response(problem_of(error), headers=headers, errors=_errors_of(request))
+
+
+def _errors_of(request: Request) -> ErrorBody:
+    """Return in whose shape a client hears of an error."""
+    is_anthropic = request.url.path.startswith("/v1/messages")
+    return anthropic.error_body if is_anthropic else error_body
+
+
+def _hint(path: str) -> str:
+    """Return what to do instead, for paths that SDKs know and the gateway does not serve."""
+    return next((f" {hint}" for start, hint in _ELSEWHERE if path.startswith(start)), "")
+
+
+_BATCHES = "Batches would run later, past guardrails and credits: make single calls."
+_KEPT = "Nothing is kept between calls: send what a call needs along with it."
+_ELSEWHERE = (
+    ("/v1/batches", _BATCHES),
+    ("/v1/messages/batches", _BATCHES),
+    ("/v1/responses/", _KEPT),
+    ("/v1/chat/completions/", _KEPT),
+    ("/v1/conversations", _KEPT),
+    ("/v1/files", _KEPT),
+    ("/v1/uploads", _KEPT),
+    ("/v1/vector_stores", _KEPT),
+    ("/v1/assistants", _KEPT),
+    ("/v1/threads", _KEPT),
+    ("/v1/images/", "Pictures are made from words, at /v1/images/generations."),
+    ("/v1/audio/", "Sound goes to /v1/audio/transcriptions and comes from /v1/audio/speech."),
+    ("/v1/realtime", "Use /v1/chat/completions with a stream."),
+)

@@ -75,10 +75,10 @@ class FastLane:
         has_ended = False
         try:
             async with asyncio.timeout(seconds), self._sent(llm, params) as response:
-                async for line in _lines(response):
-                    if line == _DONE:
+                async for chunk in _chunks(response):
+                    if chunk is None:
                         return
-                    piece = wire.piece_of_json(_body(line))
+                    piece = wire.piece_of_json(chunk)
                     has_ended = has_ended or any(each["finish_reason"] for each in piece.choices)
                     yield piece
             if not has_ended:
@@ -122,8 +122,34 @@ async def _read(response: aiohttp.ClientResponse, most: int = MOST_ANSWER_BYTES)
     return bytes(parts)
 
 
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any] | None]:
+    """Yield what each server-sent event holds; None for the one that says that it is done.
+
+    An event may have its data in several lines. Some servers put no empty line between two events,
+    so one counts as whole as soon as it can be read.
+    """
+    begun = b""
+    async for line in _lines(response):
+        data = begun + b"\n" + line if begun else line
+        if data == _DONE:
+            yield None
+            return
+        body = _read_json(data) if line else None
+        if body is not None:
+            begun = b""
+            yield _checked(body)
+        elif begun and not line:
+            raise UpstreamError(502)
+        else:
+            begun = data
+        if len(begun) > MOST_LINE_BYTES:
+            raise UpstreamError(502)
+    if begun:
+        raise UpstreamError(502)
+
+
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Yield the data of each server-sent event, however the bytes were cut."""
+    """Yield each line of data in a stream, however the bytes were cut; nothing ends an event."""
     rest, came = bytearray(), 0
     async for part in response.content.iter_any():
         came += len(part)
@@ -137,6 +163,8 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         for line in lines:
             if line.startswith(b"data:"):
                 yield bytes(line[5:].strip())
+            elif not line.strip():
+                yield b""
     # A last line without its end.
     if rest.startswith(b"data:"):
         yield bytes(rest[5:].strip())
@@ -144,10 +172,18 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 def _body(raw: bytes) -> dict[str, Any]:
     """Return an answer, or a chunk of one. Some providers say "200" and put an error into it."""
+    return _checked(_read_json(raw))
+
+
+def _read_json(raw: bytes) -> Any:
+    """Return what JSON says; None for what is none."""
     try:
-        body = orjson.loads(raw)
+        return orjson.loads(raw)
     except orjson.JSONDecodeError:
-        raise UpstreamError(502) from None
+        return None
+
+
+def _checked(body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise UpstreamError(502)
     # vLLM's errors have no field of their own.

@@ -204,6 +204,16 @@ class Gateway:
             raise AccountSuspended("A super admin has suspended this account; ask them about it.")
         return principal, usable_llms(snapshot, principal)
 
+    async def count_tokens(self, credential: Credential, body: Body) -> tuple[Principal, int]:
+        """Return who is asking, and how many tokens a request of theirs would send.
+
+        Raises:
+            What admission raises before it reserves.
+        """
+        ticket = Ticket(credential, body)
+        tokens = await self._services.admission.count(ticket)
+        return ticket.principal, tokens
+
     async def test_deployment(self, ticket: ProbeTicket) -> Verdict:
         """Call a deployment once, for whoever manages it; nothing is charged.
 
@@ -264,4 +274,9 @@ class Gateway:
             call.stop("refused", problem_of(problem))
         # Postgres may be away for a moment; the next move or call looks again.
         except Exception as error:  # noqa: BLE001
-            log.warning("recheck_failed", error=type(error).__name__)
+            log.warning(
+                "recheck_failed",
+                request_id=str(call.request_id),
+                account=call.ticket.principal.account.slug,
+                error=type(error).__name__,
+            )

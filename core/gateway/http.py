@@ -48,6 +48,8 @@ async def read_body(request: Request, settings: GatewaySettings, *, most: int = 
     """
     limit = max(most, settings.most_body_bytes)
     too_large = BodyTooLarge(f"A request may have at most {limit // 1024 // 1024} MB.")
+    if request.headers.get("content-encoding", "identity").lower() not in {"identity", ""}:
+        raise InvalidBody("Send the body as it is, without Content-Encoding.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and (len(declared) > 12 or int(declared) > limit):
         raise too_large
@@ -150,7 +152,8 @@ class Cors:
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 # What a call's answer has already; so has every other, whatever became of it.
-                answer.setdefault("x-request-id", str(uuid7()))
+                if "x-request-id" not in answer:
+                    answer["x-request-id"] = str(uuid7())
                 answer.append("vary", "Origin")
                 # The account is known by now, if the caller could be identified at all.
                 if origin and self._settings.allows_origin(origin, scope.get("cockpit_account")):

@@ -111,14 +111,23 @@ class Journal:
         except DataError:
             if len(entries) == 1:
                 metrics.LOGS_LOST.inc()
-                log.warning("call_log_refused", request_id=str(entries[0][1].request_id))
+                log.warning(
+                    "call_log_refused",
+                    request_id=str(entries[0][1].request_id),
+                    account=account.slug,
+                )
                 return
             for entry in entries:
                 await self._write(account, [entry])
         # The calls are settled; what is lost is how they went.
         except Exception as error:  # noqa: BLE001
             metrics.LOGS_LOST.inc(len(entries))
-            log.warning("call_logs_lost", count=len(entries), error=type(error).__name__)
+            log.warning(
+                "call_logs_lost",
+                account=account.slug,
+                count=len(entries),
+                error=type(error).__name__,
+            )
 
     async def _write_on(self) -> None:
         while True:

@@ -5,6 +5,7 @@ to the client or to the server's handling of the request can keep a call from be
 """
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from core.gateway import metrics, pricing, replies
 from core.gateway.admission import Admission, blocked
@@ -71,8 +73,10 @@ class Call:
 
     def start(self, *, when_done: Callable[["Call"], None]) -> None:
         """Begin."""
-        self._work = asyncio.create_task(self._do())
-        self._runner = asyncio.create_task(self._run())
+        # Both tasks, and whatever they start, say in each log line whose call it is.
+        context = contextvars.copy_context()
+        self._work = asyncio.create_task(self._do(), context=context)
+        self._runner = asyncio.create_task(self._run(), context=context)
         self._runner.add_done_callback(lambda _: when_done(self))
 
     def stop(self, reason: StopReason, problem: Problem | None = None) -> None:
@@ -148,6 +152,7 @@ class Call:
 
     async def _do(self) -> None:
         seconds = self._services.settings.call_seconds
+        bind_contextvars(request_id=str(self.request_id))
         try:
             async with asyncio.timeout(seconds):
                 await self._admit()

@@ -59,7 +59,9 @@ class Refusals:
         )
         if same not in self._kept:
             if len(self._writes) >= MOST_WAITING:
-                log.warning("refusal_not_kept", error="TooManyWaiting")
+                log.warning(
+                    "refusal_not_kept", account=principal.account.slug, error="TooManyWaiting"
+                )
                 return
             self._kept[same] = uuid7()
             self._start_write(same, principal, refusal)
@@ -88,7 +90,12 @@ class Refusals:
                 )
             # The refusal stands, whether or not anybody can look it up later.
             except Exception as error:  # noqa: BLE001
-                log.warning("refusal_not_kept", attempt=attempt, error=type(error).__name__)
+                log.warning(
+                    "refusal_not_kept",
+                    account=principal.account.slug,
+                    attempt=attempt,
+                    error=type(error).__name__,
+                )
                 await asyncio.sleep(WRITE_PAUSE_SECONDS * 2**attempt)
             else:
                 return

@@ -36,7 +36,12 @@ class Relay:
         # The server, or the client's end of the connection, gives up on the request. The call is
         # a task of its own, which now ends early and is settled.
         except (OSError, TimeoutError) as error:
-            log.info("client_gone", error=type(error).__name__)
+            log.info(
+                "client_gone",
+                request_id=str(self._call.request_id),
+                account=self._slug() or "",
+                error=type(error).__name__,
+            )
         finally:
             watcher.cancel()
             self._call.stop("client_gone")

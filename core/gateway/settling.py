@@ -75,7 +75,12 @@ class Settler:
                 await self._ledger.heartbeat(call.schema, request)
             # A hold that is swept meanwhile is charged by estimate, and corrected when it settles.
             except Exception as error:  # noqa: BLE001
-                log.warning("heartbeat_failed", error=type(error).__name__)
+                log.warning(
+                    "heartbeat_failed",
+                    request_id=str(call.request_id),
+                    schema=call.schema,
+                    error=type(error).__name__,
+                )
 
     async def drain(self, seconds: float) -> None:
         """Wait for what is under way."""

@@ -189,7 +189,7 @@ def _chat(response: Mapping[str, Any]) -> dict[str, Any]:
             }
             for index, choice in enumerate(response.get("choices") or ())
         ],
-        "system_fingerprint": response.get("system_fingerprint"),
+        "system_fingerprint": _word_of(response.get("system_fingerprint")),
     }
 
 
@@ -333,7 +333,10 @@ def _choice_of_json(choice: Mapping[str, Any]) -> dict[str, Any]:
     if thought := _thought_of(delta):
         read["reasoning_content"] = thought
     if delta.get("tool_calls"):
-        read["tool_calls"] = [_tool_delta_of_json(call) for call in delta["tool_calls"]]
+        # Who sends calls as a whole often leaves out which of them it is.
+        read["tool_calls"] = [
+            _tool_delta_of_json(call, place) for place, call in enumerate(delta["tool_calls"])
+        ]
     return {
         "index": _index_of(choice),
         "delta": read,
@@ -342,9 +345,9 @@ def _choice_of_json(choice: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tool_delta_of_json(call: Mapping[str, Any]) -> dict[str, Any]:
+def _tool_delta_of_json(call: Mapping[str, Any], place: int) -> dict[str, Any]:
     given = call.get("function") or {}
-    read: dict[str, Any] = {"index": _index_of(call)}
+    read: dict[str, Any] = {"index": _index_of(call, place)}
     function: dict[str, Any] = {"arguments": _arguments_of(given)}
     if name := _word_of(given.get("name")):
         function["name"] = name

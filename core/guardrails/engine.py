@@ -5,10 +5,12 @@ event loop can serve others meanwhile; a text without anything to look at costs 
 """
 
 import asyncio
+import contextvars
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import structlog
 
@@ -100,7 +102,11 @@ class GuardrailPool:
         if is_short or not may_match(texts, chosen):
             return check(texts, chosen, stage=stage)
         loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._executor, lambda: check(texts, chosen, stage=stage))
+        # What the thread logs says whose call it is.
+        context = contextvars.copy_context()
+        running = loop.run_in_executor(
+            self._executor, context.run, partial(check, texts, chosen, stage=stage)
+        )
         try:
             return await asyncio.wait_for(running, self._deadline_seconds)
         except TimeoutError as error:

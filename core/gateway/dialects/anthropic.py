@@ -37,7 +37,19 @@ def read_messages(raw: bytes) -> Body:
     Raises:
         InvalidBody: a field is missing or wrong.
     """
-    body = bodies.parse(raw)
+    return _read(bodies.parse(raw), raw)
+
+
+def read_count(raw: bytes) -> Body:
+    """Read the body of `/v1/messages/count_tokens`: a message that is not sent.
+
+    Raises:
+        InvalidBody: a field is missing or wrong.
+    """
+    return _read({"max_tokens": 1, **bodies.parse(raw)}, raw)
+
+
+def _read(body: dict[str, Any], raw: bytes) -> Body:
     given = fields.only(body, _READERS)
     for name in ("messages", "max_tokens"):
         if name not in given:

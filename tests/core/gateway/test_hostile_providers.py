@@ -59,7 +59,8 @@ class Provider:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         for chunk in self.chunks:
-            await response.write(b"data: " + orjson.dumps(chunk) + b"\n\n")
+            raw = chunk if isinstance(chunk, bytes) else orjson.dumps(chunk)
+            await response.write(raw if chunk is raw else b"data: " + raw + b"\n\n")
         if self.hangs:
             await asyncio.sleep(30)
         await response.write(b"data: [DONE]\n\n")
@@ -180,6 +181,61 @@ async def test_figures_from_the_beginning_of_a_stream_do_not_pay_for_its_rest(
     assert event.input_tokens == 5
     assert event.output_tokens >= 40
     assert event.is_estimated
+
+
+LINES = (
+    b': a comment\r\nevent: chunk\r\ndata:{"model": "own",\r\n'
+    b'data: "choices": [{"index": 0, "delta": {"content": "One"}}]}\r\n\r\n',
+    # No empty line after it, and cut in the middle of one.
+    b'id: 2\ndata: {"choices": [{"index": 0, "delta": {"content": " two"}}]}\ndata: {"choi',
+    b'ces": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n: keep-alive\n\n\n',
+    b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 2}}\n\n',
+)
+
+
+async def test_events_are_read_as_the_standard_has_them(
+    client: GatewayClient, provider: Provider, ledger: FakeLedger
+) -> None:
+    provider.chunks = [*LINES]
+
+    answer = await client.stream("Hello", model="own").done()
+
+    assert answer.text == "One two"
+    assert answer.events[-1] == "[DONE]"
+    [event] = ledger.charges
+    assert (event.input_tokens, event.output_tokens) == (9, 2)
+
+
+async def test_event_that_never_becomes_whole_fails_the_call(
+    client: GatewayClient, provider: Provider, ledger: FakeLedger
+) -> None:
+    provider.chunks = [a_chunk("One"), b'data: {"choices": [{"delta": {\ndata: "content"\n\n']
+
+    answer = await client.stream("Hello", model="own").done()
+
+    assert answer.events[-1]["error"]["code"] == "upstream_failed"
+    [event] = ledger.charges
+    assert event.outcome == "error"
+    assert event.is_estimated
+
+
+async def test_tool_calls_without_a_place_stay_two(
+    client: GatewayClient, provider: Provider
+) -> None:
+    calls = [
+        {"id": f"c{number}", "function": {"name": f"tool{number}", "arguments": "{}"}}
+        for number in (1, 2)
+    ]
+    delta = {"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}
+    provider.chunks = [{"model": "own", "choices": [delta]}]
+
+    answer = await client.stream("Hello", model="own").done()
+
+    found = answer.events[0]["choices"][0]["delta"]["tool_calls"]
+    assert [(call["index"], call["function"]["name"]) for call in found] == [
+        (0, "tool1"),
+        (1, "tool2"),
+    ]
 
 
 async def test_figures_beside_the_last_words_count_as_they_are(
