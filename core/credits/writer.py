@@ -213,7 +213,14 @@ class AccountWriter:
             for pending in flush:
                 self._fail(pending, error)
             return
-        log.warning("ledger_batch_failed", steps=len(flush), error=type(error).__name__)
+        # Whichever call has set it off, this is of no single one.
+        log.warning(
+            "ledger_batch_failed",
+            request_id=None,
+            account=None,
+            steps=len(flush),
+            error=type(error).__name__,
+        )
         for pending in flush:
             ALONE.labels("failed").inc()
             self._make_alone(pending)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import orjson
 import structlog
 from django.db import DataError
 
@@ -228,13 +229,52 @@ def _kept(row: CallLog, content: dict[str, Any] | None) -> dict[str, Any] | None
     """Return content as the policy keeps it; runs in a thread, since redaction is work."""
     if content is None:
         return None
-    short: dict[str, Any] = _mapped(content, _shortened)
-    return _mapped(short, _redacted) if row.content_kind == Keep.REDACTED else short
+    if row.content_kind != Keep.REDACTED:
+        short: dict[str, Any] = _mapped(content, _shortened)
+        return short
+    redacted: dict[str, Any] = _mapped(_mapped(_read_as_one(content), _shortened), _redacted)
+    return redacted
+
+
+def _read_as_one(value: Any, name: str = "") -> Any:
+    """Return content so that nothing hides between two parts of a message, or in an escape."""
+    if isinstance(value, dict):
+        return {key: _read_as_one(item, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_read_as_one(item) for item in _joined_parts(value)]
+    if name == "arguments" and isinstance(value, str):
+        try:
+            return orjson.dumps(orjson.loads(value)).decode()
+        except (orjson.JSONDecodeError, TypeError):
+            return value
+    return value
+
+
+def _joined_parts(items: Sequence[Any]) -> list[Any]:
+    found: list[Any] = []
+    for item in items:
+        if found and _is_text(item) and _is_text(found[-1]):
+            found[-1] = {"type": "text", "text": found[-1]["text"] + item["text"]}
+        else:
+            found.append(item)
+    return found
+
+
+def _is_text(part: Any) -> bool:
+    return (
+        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+    )
 
 
 def _mapped(value: Any, change: Any) -> Any:
     if isinstance(value, dict):
-        return {storable(str(name)): _mapped(item, change) for name, item in value.items()}
+        found: dict[str, Any] = {}
+        for name, item in value.items():
+            key = change(str(name))
+            while key in found:
+                key += "_"
+            found[key] = _mapped(item, change)
+        return found
     if isinstance(value, list | tuple):
         return [_mapped(item, change) for item in value]
     if isinstance(value, bytes | bytearray):

@@ -20,7 +20,7 @@ from core.gateway.admission import Admission, blocked
 from core.gateway.believing import bounds_of
 from core.gateway.dispatching import Dispatcher
 from core.gateway.ending import Ender, Progress, StopReason
-from core.gateway.errors import CallStopped, DeadlineExceeded, problem_of
+from core.gateway.errors import CallStopped, DeadlineExceeded, UpstreamFailed, problem_of
 from core.gateway.journal import Journal, keeps_content
 from core.gateway.metering import Meter
 from core.gateway.outbox import Ended, Failed, Outbox, Streamed, Whole
@@ -39,6 +39,10 @@ from core.guardrails.window import Blocked
 from core.kit.problems import Problem
 
 log = structlog.get_logger(__name__)
+
+# A token of ours is four characters here; theirs may be some times as long, in tables and code.
+MOST_OUTPUT_TIMES = 4
+MOST_OUTPUT_MORE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,7 @@ class Call:
                 if piece.choices:
                     progress.note_first_token()
                     progress.meter.receive(piece.choices, key="delta")
+                    self._check_length()
                 progress.meter.report(piece.usage, is_own=ticket.runs.deployment.is_own)
                 await self._put_out(await guard.pass_on(piece.choices))
             await self._put_out(await guard.end())
@@ -258,6 +263,17 @@ class Call:
         if ticket.body.wants_usage:
             usage = replies.usage_chunk(ticket, progress.meter.usage())
             await self.outbox.put_slowly(Streamed(usage, ()))
+
+    def _check_length(self) -> None:
+        """Leave a provider that goes on and on, whatever limit it was told.
+
+        Raises:
+            UpstreamFailed: no answer within the limit has so many characters.
+        """
+        limit = self.ticket.output_limit * self.ticket.body.choices
+        most = limit * MOST_OUTPUT_TIMES + MOST_OUTPUT_MORE
+        if self._progress.meter.rough_output_tokens() > most:
+            raise UpstreamFailed("The provider writes far more than the call allows.")
 
     def _keep(self, choices: list[dict[str, Any]], *, key: str) -> None:
         if self._progress.words is not None:

@@ -206,6 +206,19 @@ async def test_events_are_read_as_the_standard_has_them(
     assert (event.input_tokens, event.output_tokens) == (9, 2)
 
 
+async def test_stream_far_beyond_its_limit_is_left_and_charged(
+    client: GatewayClient, provider: Provider, ledger: FakeLedger
+) -> None:
+    provider.chunks = [a_chunk("word " * 1_000) for _ in range(50)]
+    provider.hangs = True
+
+    answer = await client.stream("Hello", model="own", max_tokens=10).done()
+
+    assert answer.events[-1]["error"]["code"] == "upstream_failed"
+    [event] = ledger.charges
+    assert 4_000 < event.output_tokens < 8_000
+
+
 async def test_event_that_never_becomes_whole_fails_the_call(
     client: GatewayClient, provider: Provider, ledger: FakeLedger
 ) -> None:

@@ -261,3 +261,29 @@ async def test_content_logging_that_is_switched_off_during_a_call_keeps_nothing_
 
     [(log, content)] = await logged(gateway, directory)
     assert (log.content_kind, content) == ("", None)
+
+
+async def test_redacted_content_hides_nothing_between_parts_in_keys_or_in_escapes(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, gateway: Gateway
+) -> None:
+    keep(directory, REDACTED)
+    parts = [{"type": "text", "text": text} for text in ("Write to mia@exam", "ple.com")]
+    arguments = '{"ada\\u0040example.com": "bob\\u0040example.com"}'
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    messages = [
+        {"role": "user", "content": parts},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "Done."},
+    ]
+    schema = {"type": "object", "properties": {"cy@example.com": {}, "dee@example.com": {}}}
+    tools = [{"type": "function", "function": {"name": "f", "parameters": schema}}]
+
+    await client.post("/v1/chat/completions", {"model": "ok", "messages": messages, "tools": tools})
+
+    [(_, content)] = await logged(gateway, directory)
+    kept = content["request"]
+    assert kept["messages"][0]["content"] == [{"type": "text", "text": "Write to <EMAIL>"}]
+    said = kept["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    assert said == '{"<EMAIL>":"<EMAIL>"}'
+    properties = kept["tools"][0]["function"]["parameters"]["properties"]
+    assert list(properties) == ["<EMAIL>", "<EMAIL>_"]
