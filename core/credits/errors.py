@@ -5,7 +5,14 @@ from uuid import UUID
 from core.credits.messages import ReserveAnswer
 from core.credits.models import WalletKind
 from core.kit.money import format_credits
-from core.kit.problems import Conflict, InvalidInput, NotAllowed, NotFound, Problem
+from core.kit.problems import (
+    ChangedMeanwhile,
+    Conflict,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Problem,
+)
 
 
 class InsufficientCredits(Problem):
@@ -53,7 +60,7 @@ class WalletMoved(Conflict):
     title = "This has just moved to another place"
 
 
-class SplitChanged(Conflict):
+class SplitChanged(ChangedMeanwhile):
     """Others take part, or they had something else, than the preview has shown."""
 
     code = "split_changed"

@@ -51,12 +51,15 @@ def sums_below(cycle: Cycle, wallets: Iterable[UUID]) -> dict[UUID, Sums]:
     return _by_wallet(_BELOW_SOME, [tops, tops, cycle.pk])
 
 
-def sums_below_organizations(cycle: Cycle) -> dict[UUID, Sums]:
+def sums_below_organizations(cycle: Cycle) -> dict[UUID | None, Sums]:
     """Return what all below each organization of a book have together.
 
-    One pass over the cycle, where looking up every wallet of many branches would take longer.
+    Under None, what members have together who stand below none. One pass over
+    the cycle, where looking up every wallet of many branches would take longer.
     """
-    return _by_wallet(_BELOW_ALL, [cycle.pk])
+    with connection.cursor() as cursor:
+        cursor.execute(_BELOW_ALL, [cycle.pk])
+        return {top: Sums(*sums) for top, *sums in cursor.fetchall()}
 
 
 def _by_wallet(query: str, given: list[Any]) -> dict[UUID, Sums]:
@@ -97,9 +100,9 @@ FROM (
     SELECT w.parent_id, sum(b.credited) AS credited, sum(b.used) AS used,
         sum(b.reserved) AS reserved
     FROM credits_balance b JOIN credits_wallet w ON w.id = b.wallet_id
-    WHERE b.cycle_id = %s AND w.parent_id IS NOT NULL
+    WHERE b.cycle_id = %s AND w.depth > 1
     GROUP BY w.parent_id
 ) s
-JOIN credits_wallet p ON p.id = s.parent_id
+LEFT JOIN credits_wallet p ON p.id = s.parent_id
 GROUP BY 1
 """

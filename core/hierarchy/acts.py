@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import BooleanField, Exists, OuterRef, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 
 from core.access.scopes import Scope
 from core.credits.errors import CannotUndo
 from core.credits.models import Act, Book, RuleChange, Split, Transfer, Wallet
-from core.credits.services.locking import among
+from core.credits.services.locking import array_of
 from core.credits.services.undoing import UNDOABLE
 from core.credits.split_rules import FIXED
 from core.hierarchy.node_wallets import archived_among
 from core.hierarchy.product import Product
-from core.hierarchy.selections import wallets_below
+from core.hierarchy.selections import all_wallets_below
 from core.hierarchy.wallets import wallet_labels
 
 LABELS = {
@@ -50,15 +51,13 @@ class DoneAct:
 
 def last_acts(product: Product, scope: Scope, book: Book, *, limit: int = MOST) -> list[DoneAct]:
     """Return the last acts of admins in a scope, newest first. A fixed number of queries."""
-    acts = Act.objects.filter(book=book, verb__in=LABELS)
+    acts = acts_within(product, scope, book).filter(verb__in=LABELS)
     acts = acts.annotate(
         is_undone=Exists(Act.objects.filter(undoes=OuterRef("pk"))),
         total=Subquery(Split.objects.filter(act=OuterRef("pk")).values("total")),
         source=Subquery(Split.objects.filter(act=OuterRef("pk")).values("source")),
     )
-    rows = list(acts.order_by("-id")[: limit if scope.everything else limit * 4])
-    allowed = acts_in(product, scope, [act.pk for act in rows])
-    shown = [act for act in rows if act.pk in allowed][:limit]
+    shown = list(acts.order_by("-id")[:limit])
     ends = _largest_of([act.pk for act in shown])
     # An act may move nothing now, and still say what a node gets from the next cycle on.
     ends |= _rules_of([act.pk for act in shown if act.pk not in ends])
@@ -84,7 +83,7 @@ def last_acts(product: Product, scope: Scope, book: Book, *, limit: int = MOST) 
 
 def may_undo(product: Product, scope: Scope, act: Act) -> bool:
     """Whether all that an act changed stands below what a scope includes."""
-    return act.pk in acts_in(product, scope, [act.pk])
+    return acts_within(product, scope, act.book).filter(pk=act.pk).exists()
 
 
 def refuse_archived_of(product: Product, act: Act) -> None:
@@ -104,30 +103,32 @@ def refuse_archived_of(product: Product, act: Act) -> None:
         raise CannotUndo(f"{next(iter(labels.values()))} is archived. Restore it first.")
 
 
-def acts_in(product: Product, scope: Scope, acts: Collection[UUID]) -> set[UUID]:
+def acts_within(product: Product, scope: Scope, book: Book) -> QuerySet[Act]:
     """Return the acts that changed nothing but what stands below a scope.
 
     Where the credits came from, the top of an act, may be what somebody administers itself.
     """
+    rows = Act.objects.filter(book=book)
     if scope.everything:
-        return set(acts)
-    touched: dict[UUID, set[UUID]] = {act: set() for act in acts}
-    for act, wallet in RuleChange.objects.filter(act__in=acts).values_list("act", "wallet"):
-        touched[act].add(wallet)
-    ends = Transfer.objects.filter(act__in=acts).values_list("act", "from_wallet", "to_wallet")
-    for act, *both in ends:
-        touched[act] |= set(filter(None, both))
-    everything = set().union(*touched.values())
-    below = wallets_below(product, scope, everything)
-    rows = Wallet.objects.filter(pk__in=among(everything))
-    parents = dict(rows.values_list("pk", "parent_id"))
-    allowed = set()
-    for act, wallets in touched.items():
-        changed = wallets & below
-        sources = {parents[wallet] for wallet in changed}
-        if changed and wallets - below <= sources:
-            allowed.add(act)
-    return allowed
+        return rows
+    below = array_of(all_wallets_below(product, scope))
+    # Of the wallets that an act touched, those not below must be right above one that is.
+    is_within = RawSQL(
+        """(SELECT COALESCE(
+            array_agg(t.wallet_id) FILTER (WHERE NOT t.wallet_id = ANY (%s::uuid[])), '{}'
+        ) <@ array_agg(w.parent_id) FILTER (WHERE t.wallet_id = ANY (%s::uuid[]))
+        FROM (
+            SELECT wallet_id FROM credits_rulechange WHERE act_id = credits_act.id
+            UNION
+            SELECT from_wallet_id FROM credits_transfer WHERE act_id = credits_act.id
+            UNION
+            SELECT to_wallet_id FROM credits_transfer WHERE act_id = credits_act.id
+        ) t
+        JOIN credits_wallet w ON w.id = t.wallet_id)""",
+        [below, below],
+        output_field=BooleanField(),
+    )
+    return rows.filter(is_within)
 
 
 def _rules_of(acts: Collection[UUID]) -> dict[UUID, tuple[UUID, int]]:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from core.access.scopes import EVERYTHING, Scope
 from core.credits.models import Book, Cycle, WalletKind
@@ -17,6 +18,8 @@ from core.hierarchy.product import Product
 
 # As many rows of a branch come at once.
 PAGE = 50
+# What the row of those is who stand in no organization; it has no wallet of its own.
+ALONE = "global"
 # With more teams than this, an organization opens only when somebody asks.
 MOST_TEAMS = 40
 
@@ -45,8 +48,8 @@ def credit_tree(
     """Return organizations and teams with their credits, and the members of the open node.
 
     A fixed number of queries: what stands below is read for the open node only, a page of it.
-    Archived nodes are left out unless they hold credits of this cycle. With a `term`, the teams
-    and members whose name has it, a page of each.
+    Archived nodes are left out unless they hold credits of this cycle. Last come the members who
+    are in `global` only. With a `term`, the teams and members whose name has it, a page of each.
     """
     book = book_of(product.slug)
     cycle = cycle or open_cycle_of(book)
@@ -60,6 +63,19 @@ def branch_rows(
 ) -> list[Holding]:
     """Return a page of what stands below an organization or a team."""
     return _Tree(product, scope, cycle).below(node, start=start)
+
+
+def alone_id(product: Product, scope: Scope) -> UUID | None:
+    """Return the id of `global` if members in a scope are in nothing else; its row goes by it."""
+    if not scope.everything:
+        return None
+    found: UUID | None = _alone(product).values_list("organization_id", flat=True).first()
+    return found
+
+
+def alone_rows(product: Product, *, cycle: Cycle, start: int = 0) -> list[Holding]:
+    """Return a page of the members who are in `global` only."""
+    return _Tree(product, EVERYTHING, cycle).alone_below(start=start)
 
 
 def line_of(product: Product, scope: Scope, node: NodeWallet) -> list[Holding]:
@@ -85,6 +101,7 @@ class _Tree:
 
     def __init__(self, product: Product, scope: Scope, cycle: Cycle) -> None:
         self._product, self._scope, self._cycle = product, scope, cycle
+        self._alone_sums: Sums | None = None
 
     def rows(self, open_id: UUID | None) -> list[Holding]:
         """Return what is in view with one node open."""
@@ -108,6 +125,10 @@ class _Tree:
         for team in teams:
             if team.organization_id not in known:
                 rows += self._branch(ledger, team, (), members)
+        everyone = alone_id(self._product, self._scope)
+        if everyone is not None:
+            top = replace(self._alone_row(everyone), is_open=open_id == everyone)
+            rows += [top, *(members.below(top) if top.is_open else [])]
         return rows
 
     def _opened(
@@ -151,8 +172,18 @@ class _Tree:
         members = _Members(ledger, places, node.node.pk, goes_on=goes_on)
         return rows + members.below(top, start=max(start, len(own)))
 
+    def alone_below(self, *, start: int) -> list[Holding]:
+        """Return a page of the rows of those who are in `global` only."""
+        everyone = alone_id(self._product, self._scope)
+        places, goes_on = self._places(everyone, start=start)
+        members = _Members(self._ledger((), (), places), places, everyone, goes_on=goes_on)
+        return members.below(_row_of_alone(everyone), start=start) if everyone and places else []
+
     def line(self, node: NodeWallet) -> list[Holding]:
         """Return a node's row and those above it."""
+        if node.wallet.kind == WalletKind.MEMBERSHIP and node.wallet.parent_id is None:
+            top = self._alone_row(node.node.organization_id)
+            return [top, self._ledger((), (), [node.node]).of_place(node.node, above=(top,))]
         tops, teams = self._line(node)
         place = [node.node] if node.wallet.kind == WalletKind.MEMBERSHIP else []
         ledger = self._ledger(tops, teams, place, is_branch=True)
@@ -164,11 +195,11 @@ class _Tree:
     def found(self, term: str) -> list[Holding]:
         """Return teams and members by a part of their name, without what stands above."""
         teams = self._teams().filter(archived_at=None)
-        places = _memberships(self._product).filter(
-            Q(organization__in=self._organizations().values("pk"))
-            | Q(team__in=self._teams().values("pk")),
-            member__archived_at=None,
-        )
+        within = Q(organization__in=self._organizations().values("pk"))
+        within |= Q(team__in=self._teams().values("pk"))
+        if self._scope.everything:
+            within |= _IS_ALONE
+        places = _memberships(self._product).filter(within, member__archived_at=None)
         for word in term.split():
             teams = teams.filter(name__icontains=word)
             places = places.filter(
@@ -176,7 +207,11 @@ class _Tree:
             )
         hits = list(places.select_related("member__user", "team", "organization")[:PAGE])
         named = list(teams.select_related("organization")[:PAGE])
-        tops = {hit.organization_id: hit.organization for hit in (*named, *hits)}
+        tops = {
+            hit.organization_id: hit.organization
+            for hit in (*named, *hits)
+            if not hit.organization.is_global
+        }
         above = {hit.team_id: hit.team for hit in hits if hit.team_id}
         ledger = self._ledger((), named, hits, more=(*tops.values(), *above.values()))
         mine = {pk: self._top(ledger, top) for pk, top in tops.items() if self._is_mine(pk)}
@@ -187,7 +222,9 @@ class _Tree:
             rows.append(replace(row, depth=0, can_change=bool(line)))
         for hit in hits:
             line = (mine[hit.organization_id],) if hit.organization_id in mine else ()
-            if hit.team_id:
+            if hit.organization.is_global:
+                line = (_row_of_alone(hit.organization_id),)
+            elif hit.team_id:
                 team = ledger.of_node(above[hit.team_id], kind=WalletKind.TEAM, above=line)
                 line = (team, *line)
             row = ledger.of_place(hit, above=line, label=f"{hit.member} in {hit}")
@@ -236,6 +273,18 @@ class _Tree:
     def _top(self, ledger: Ledger, organization: Any) -> Holding:
         row = ledger.of_node(organization, kind=WalletKind.ORGANIZATION)
         return replace(row, can_change=self._scope.everything)
+
+    def _alone_row(self, everyone: UUID) -> Holding:
+        """Return the row above those who are in `global` only, with what they have together."""
+        if self._alone_sums is None:
+            self._alone_sums = sums_below_organizations(self._cycle).get(None, Sums())
+        have = self._alone_sums
+        return replace(
+            _row_of_alone(everyone),
+            given_on=have.credited,
+            used_below=have.used,
+            held_below=have.reserved,
+        )
 
     def _line(self, node: NodeWallet) -> tuple[list[Any], list[Any]]:
         """Return the organization and the team of a node, as far as they are in the scope."""
@@ -289,8 +338,13 @@ class _Tree:
         some = [node.wallet_id for node in (*tops, *teams)]
         if not self._scope.everything or is_branch or not tops:
             return sums_below(self._cycle, some) if some else {}
-        of_teams = sums_below(self._cycle, [team.wallet_id for team in teams])
-        return {**of_teams, **sums_below_organizations(self._cycle)}
+        found = sums_below(self._cycle, [team.wallet_id for team in teams])
+        for top, sums in sums_below_organizations(self._cycle).items():
+            if top is None:
+                self._alone_sums = sums
+            else:
+                found[top] = sums
+        return found
 
     def _places(self, node_id: UUID | None, *, start: int = 0) -> tuple[list[Any], bool]:
         """Return a page of those in a team, or directly in an organization, and if it goes on."""
@@ -299,7 +353,7 @@ class _Tree:
         found = list(
             _memberships(self._product)
             .filter(Q(team=node_id) | Q(organization=node_id, team=None))
-            .filter(member__archived_at=None)
+            .filter(Q(organization__is_global=False) | _IS_ALONE, member__archived_at=None)
             .select_related("member__user", "team", "organization")
             .order_by("member__user__name", "member__user__email", "pk")[start : start + PAGE + 1]
         )
@@ -356,6 +410,25 @@ def _memberships(product: Product) -> QuerySet[Any]:
     # The abstract class does not know the keys that a product adds.
     rows: QuerySet[Any] = product.membership._default_manager.filter(archived_at=None)
     return rows
+
+
+# Everybody is in `global`; it is the primary place of those who are nowhere else.
+_IS_ALONE = Q(organization__is_global=True, is_primary=True)
+
+
+def _alone(product: Product) -> QuerySet[Any]:
+    return _memberships(product).filter(_IS_ALONE, member__archived_at=None)
+
+
+def _row_of_alone(everyone: UUID) -> Holding:
+    return Holding(
+        wallet_id=everyone,
+        kind=ALONE,
+        label=str(_("Only in global")),
+        node_id=everyone,
+        can_change=False,
+        members_draw_on=str(WalletKind.POOL.label),
+    )
 
 
 def _is_gone(node: Holding) -> bool:

@@ -28,7 +28,8 @@ class Holding:
     `credited` is what was given to the node and not given on by it; `given_on` is what it gave to
     the nodes below, of which `used_below` and `held_below` are spent or held there. `rule` is None
     where a node has no own allocation: it draws on the nearest ancestor with one, which is
-    `inherits_from`. In a tree, `more` are the branches that go on after it.
+    `inherits_from`; what has no wallet says in `members_draw_on` what takes its
+    place. In a tree, `more` are the branches that go on after it.
     """
 
     wallet_id: UUID
@@ -45,6 +46,7 @@ class Holding:
     held_below: int = 0
     standing: Standing | None = None
     inherits_from: str = ""
+    members_draw_on: str = ""
     is_open: bool = False
     is_archived: bool = False
     can_change: bool = True
@@ -154,7 +156,14 @@ class Ledger:
         balance = self._balances.get(wallet_id) or Balance()
         standing = self._standing.get(wallet_id)
         split = standing.split if standing else None
-        nearest = next((node.label for node in above if node.rule is not None), "")
+        nearest = next(
+            (
+                node.members_draw_on or node.label
+                for node in above
+                if node.members_draw_on or node.rule is not None
+            ),
+            "",
+        )
         return Holding(
             wallet_id=wallet_id,
             depth=len(above),

@@ -117,6 +117,13 @@ def wallets_below(product: Product, scope: Scope, wallets: Collection[UUID]) -> 
     return found
 
 
+def all_wallets_below(product: Product, scope: Scope) -> set[UUID]:
+    """Return all wallets that somebody who administers a branch may give credits to."""
+    teams = _rows(product.team).filter(_teams_below(scope))
+    places = _rows(product.membership).filter(_places_below(scope))
+    return {wallet for rows in (teams, places) for wallet in rows.values_list("wallet", flat=True)}
+
+
 def unallocated_id(product: Product) -> UUID:
     """Return the wallet that everybody's credits come from."""
     return book_wallet(book_of(product.slug), WalletKind.UNALLOCATED).pk

@@ -6,11 +6,13 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.api import idempotency
 from core.api.credentials import principal_of
 from core.api.credits import shapes
+from core.api.pagination import page_of
 from core.api.viewsets import CockpitViewSet, unknown_reference
 from core.credits.errors import CapReached, InsufficientCredits
 from core.credits.models import Act, Balance, Book, Cycle, CycleState, Wallet
@@ -59,15 +61,6 @@ class CreditsViewSet(CockpitViewSet):
         response: Response = super().handle_exception(exc)
         return response
 
-    def require_everything(self) -> None:
-        """Pass if the caller administers the whole product.
-
-        Raises:
-            NotAllowed: the caller administers a branch of it.
-        """
-        if not self.scope.everything:
-            raise NotAllowed("Only an account admin may do this.")
-
     def wallets(self) -> QuerySet[Wallet]:
         """Return the wallets in the caller's scope."""
         rows = Wallet.objects.filter(book__product=self.product.slug)
@@ -82,6 +75,11 @@ class CreditsViewSet(CockpitViewSet):
         for nodes in within:
             mine |= Q(pk__in=nodes.order_by().values("wallet"))
         return rows.filter(mine)
+
+    def newest_of(self, rows: QuerySet[Any]) -> Response:
+        """Answer a page of rows, the newest first."""
+        limit, cursor = self.query["limit"], self.query.get("cursor")
+        return self.many(page_of(rows, limit=limit, cursor=cursor, newest_first=True))
 
     def wallet_in_body(self, field: str, wallet_id: UUID) -> NodeWallet:
         """Return a wallet that a body names and whose credits the caller may change.
@@ -145,6 +143,15 @@ class CreditsViewSet(CockpitViewSet):
             }
             rows.append(dict(shapes.WalletOutput(row).data))
         return rows
+
+
+class WholeBookViewSet(CreditsViewSet):
+    """A resource of the whole book: who administers a branch of it has no say in it."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not self.scope.everything:
+            raise NotAllowed("Only an account admin may do this.")
 
 
 def act_shown(act: Act) -> dict[str, Any]:

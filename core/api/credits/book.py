@@ -6,9 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.api.credits import examples, shapes
-from core.api.credits.base import TAG, CreditsViewSet, act_shown
+from core.api.credits.base import TAG, CreditsViewSet, WholeBookViewSet, act_shown
 from core.api.documents import Operation, documented, page_example, page_output
-from core.api.pagination import page_of
 from core.api.serializers import ListQuery
 from core.credits import alerts
 from core.credits.models import Cycle, OverflowStatement, Plan, WalletKind
@@ -17,7 +16,7 @@ from core.credits.selectors import book_wallet, figures_of, open_cycle_of
 from core.credits.services import allocating, books
 
 
-class PlanViewSet(CreditsViewSet):
+class PlanViewSet(WholeBookViewSet):
     """What the platform grants, and where calls may go on looking for credits."""
 
     output_class = shapes.PlanOutput
@@ -32,7 +31,6 @@ class PlanViewSet(CreditsViewSet):
     )  # fmt: skip
     def retrieve(self, request: Request) -> Response:
         """Return the plan in force, the version that follows, the switches and all figures."""
-        self.require_everything()
         return self.one(self._plan())
 
     @documented(
@@ -44,7 +42,6 @@ class PlanViewSet(CreditsViewSet):
     )  # fmt: skip
     def spill(self, request: Request) -> Response:
         """Set the switches by which calls spill to team, organization and pool. Counts at once."""
-        self.require_everything()
         books.set_spill(book=self.book, actor=self.actor, **self.input)
         return self.one(self._plan())
 
@@ -61,7 +58,7 @@ class PlanViewSet(CreditsViewSet):
         }
 
 
-class AlertsViewSet(CreditsViewSet):
+class AlertsViewSet(WholeBookViewSet):
     """When people are told how much of their credits is used."""
 
     output_class = shapes.AlertsOutput
@@ -76,7 +73,6 @@ class AlertsViewSet(CreditsViewSet):
     )  # fmt: skip
     def retrieve(self, request: Request) -> Response:
         """Return at which shares of their credits, in percent, people are told."""
-        self.require_everything()
         return self.one(self.book)
 
     @documented(
@@ -88,12 +84,11 @@ class AlertsViewSet(CreditsViewSet):
     )  # fmt: skip
     def partial_update(self, request: Request) -> Response:
         """Say at which shares people are told, once each in a cycle; an empty list tells nobody."""
-        self.require_everything()
         alerts.set_thresholds(book=self.book, actor=self.actor, **self.input)
         return self.one(self.book)
 
 
-class PoolViewSet(CreditsViewSet):
+class PoolViewSet(WholeBookViewSet):
     """The book's shared spill-over."""
 
     output_class = shapes.WalletOutput
@@ -109,7 +104,6 @@ class PoolViewSet(CreditsViewSet):
     )  # fmt: skip
     def retrieve(self, request: Request) -> Response:
         """Return what the pool has, and what it gets in each cycle."""
-        self.require_everything()
         return Response(self.wallets_shown([book_wallet(self.book, WalletKind.POOL)])[0])
 
     @documented(
@@ -122,7 +116,6 @@ class PoolViewSet(CreditsViewSet):
     )  # fmt: skip
     def create(self, request: Request) -> Response:
         """Set what the pool gets in each cycle, and move the difference from Unallocated now."""
-        self.require_everything()
         act = allocating.allocate_to_pool(
             book=self.book,
             amount=self.input["amount"],
@@ -133,7 +126,7 @@ class PoolViewSet(CreditsViewSet):
         return Response(act_shown(act), status=201)
 
 
-class ForecastViewSet(CreditsViewSet):
+class ForecastViewSet(WholeBookViewSet):
     """How long the credits last."""
 
     output_class = shapes.ForecastOutput
@@ -147,7 +140,6 @@ class ForecastViewSet(CreditsViewSet):
     )  # fmt: skip
     def retrieve(self, request: Request) -> Response:
         """Return the present rate, the day on which it empties the book, and how good that is."""
-        self.require_everything()
         made = outlook_of(self.book)
         return self.one(
             {
@@ -179,11 +171,10 @@ class CycleViewSet(CreditsViewSet):
     def list(self, request: Request) -> Response:
         """Return the cycles, the newest first."""
         rows = Cycle.objects.filter(book=self.book)
-        limit, cursor = self.query["limit"], self.query.get("cursor")
-        return self.many(page_of(rows, limit=limit, cursor=cursor, newest_first=True))
+        return self.newest_of(rows)
 
 
-class StatementViewSet(CreditsViewSet):
+class StatementViewSet(WholeBookViewSet):
     """What was drawn on the credit line in each closed cycle."""
 
     output_class = shapes.StatementOutput
@@ -199,7 +190,5 @@ class StatementViewSet(CreditsViewSet):
     )  # fmt: skip
     def list(self, request: Request) -> Response:
         """Return the statements of closed cycles, the newest first."""
-        self.require_everything()
         rows = OverflowStatement.objects.filter(book=self.book).select_related("cycle")
-        limit, cursor = self.query["limit"], self.query.get("cursor")
-        return self.many(page_of(rows, limit=limit, cursor=cursor, newest_first=True))
+        return self.newest_of(rows)

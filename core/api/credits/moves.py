@@ -18,7 +18,7 @@ from core.credits.errors import CannotUndo
 from core.credits.models import Act
 from core.credits.planning import Change, Plan
 from core.credits.services import allocating, splitting, undoing
-from core.hierarchy.acts import acts_in, may_undo, refuse_archived_of
+from core.hierarchy.acts import acts_within, may_undo, refuse_archived_of
 from core.hierarchy.node_wallets import NodeWallet, may_pass_between, refuse_archived
 from core.hierarchy.selections import Selection, all_below, chosen, unallocated_id
 from core.kit.problems import InvalidInput, NotAllowed, NotFound
@@ -268,13 +268,7 @@ class ActViewSet(CreditsViewSet):
     )  # fmt: skip
     def list(self, request: Request) -> Response:
         """Return acts, the newest first: of a branch, those that changed nothing outside of it."""
-        rows = Act.objects.filter(book=self.book)
-        page = page_of(
-            rows, limit=self.query["limit"], cursor=self.query.get("cursor"), newest_first=True
-        )
-        mine = acts_in(self.product, self.scope, [act.pk for act in page.items])
-        items = [self.shown(act) for act in page.items if act.pk in mine]
-        return Response({"items": items, "next": page.next})
+        return self.newest_of(acts_within(self.product, self.scope, self.book))
 
 
 class UndoViewSet(CreditsViewSet):

@@ -151,8 +151,7 @@ class TransferViewSet(CreditsViewSet):
             rows = rows.filter(cycle=cycle)
         if act_id := self.query.get("act"):
             rows = rows.filter(act=act_id)
-        limit, cursor = self.query["limit"], self.query.get("cursor")
-        return self.many(page_of(rows, limit=limit, cursor=cursor, newest_first=True))
+        return self.newest_of(rows)
 
 
 def _spending(

@@ -19,7 +19,13 @@ from core.hierarchy.models import (
 )
 from core.hierarchy.notices import tell_of_place
 from core.hierarchy.product import Product
-from core.hierarchy.services.rows import hold, memberships_of, refuse_archived, refuse_moved
+from core.hierarchy.services.rows import (
+    hold,
+    holding_credits,
+    memberships_of,
+    refuse_archived,
+    refuse_moved,
+)
 from core.kit.clock import now
 from core.tenancy.policy import bump_policy
 
@@ -53,8 +59,9 @@ def place_member(
         raise AlreadyThere(f"{member} is already in {team or organization}.")
     is_first = not places.filter(organization__is_global=False).exists()
     if is_first:
-        # A share of a split that stands for everybody comes along into the first real place.
-        for alone in places.filter(wallet__rule__split__isnull=False).select_related("wallet"):
+        # Nobody acts in `global` any more who has a place; a share of a split that stands for
+        # everybody comes along into it, and any other credits go back.
+        for alone in holding_credits(places).select_related("wallet"):
             reclaim_from_leaver(wallet=alone.wallet, actor=actor, label=str(member))
         places.update(is_primary=False)
     place = create_place(

@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from core.audit.services import Actor, record
+from core.credits.models import Balance, CycleState
 from core.hierarchy import verbs
 from core.hierarchy.errors import GlobalIsFixed, IsArchived, MovedMeanwhile, NameTaken
 from core.hierarchy.models import (
@@ -24,6 +26,16 @@ from core.tenancy.policy import bump_policy
 def memberships_of(product: Product) -> Any:
     """Return the product's memberships; the abstract class does not know its foreign keys."""
     return product.membership._default_manager
+
+
+def holding_credits(places: QuerySet[Any]) -> QuerySet[Any]:
+    """Return those of some places that have an allocation, or credits that are free."""
+    free = Balance.objects.filter(
+        wallet=OuterRef("wallet"),
+        cycle__state=CycleState.OPEN,
+        credited__gt=F("used") + F("reserved"),
+    )
+    return places.filter(Q(wallet__rule__isnull=False) | Exists(free))
 
 
 def place_ids(member: AbstractMember) -> list[UUID]:

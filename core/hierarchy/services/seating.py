@@ -25,6 +25,7 @@ from core.hierarchy.notices import tell_of_place
 from core.hierarchy.product import Product
 from core.hierarchy.services.memberships import serve
 from core.hierarchy.services.rows import (
+    holding_credits,
     memberships_of,
     refuse_archived,
     refuse_global,
@@ -222,18 +223,15 @@ def _share(
     actor: Actor,
 ) -> None:
     """Serve the new places by the splits in force, as `place_member` does for one."""
+    alone = memberships_of(product).filter(
+        member__in=only_global & placed.keys(), archived_at=None, organization__is_global=True
+    )
+    for place in holding_credits(alone).select_related("wallet", "member__user"):
+        # As in `place_member`.
+        reclaim_from_leaver(wallet=place.wallet, actor=actor, label=str(place.member))
     book = book_of(product.slug)
     if not Split.objects.filter(book=book, level=WalletKind.MEMBERSHIP, ended_by=None).exists():
         return
-    alone = memberships_of(product).filter(
-        member__in=only_global & placed.keys(),
-        archived_at=None,
-        organization__is_global=True,
-        wallet__rule__split__isnull=False,
-    )
-    for place in alone.select_related("wallet", "member__user"):
-        # A share of a split that stands for everybody comes along into the first real place.
-        reclaim_from_leaver(wallet=place.wallet, actor=actor, label=str(place.member))
     for place in fresh:
         if not (place.organization.is_global and place.member_id in placed):
             serve(membership=place, actor=actor)

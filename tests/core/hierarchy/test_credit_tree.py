@@ -4,14 +4,21 @@ from typing import Any
 
 import pytest
 
-from core.access.scopes import EVERYTHING
+from core.access.scopes import EVERYTHING, Scope
 from core.credits.models import Wallet
+from core.credits.selectors import allocations_of, figures_of, open_cycle_of
 from core.hierarchy import credit_tree as credit_tree_module
-from core.hierarchy.credit_tree import branch_rows, credit_tree, own_holdings
+from core.hierarchy.credit_tree import (
+    alone_id,
+    alone_rows,
+    branch_rows,
+    credit_tree,
+    own_holdings,
+)
 from core.hierarchy.holdings import Holding
 from core.hierarchy.node_wallets import wallet_for
 from core.hierarchy.product import Product
-from core.hierarchy.services import nodes
+from core.hierarchy.services import members, memberships, nodes
 from core.hierarchy.wallets import last_movements, wallet_labels
 from tenants.models import Account
 from tests.cast import TESTS
@@ -28,6 +35,10 @@ def branch(in_acme: Account, product: Product) -> ProductBranch:
 def row_of(branch: ProductBranch, label: str) -> Holding:
     rows = credit_tree(branch.product, open_id=branch.team.pk).rows
     return next(row for row in rows if row.label == label)
+
+
+def book_free(branch: ProductBranch) -> int:
+    return figures_of(branch.book).unallocated
 
 
 def test_what_a_node_got_is_given_on_used_held_or_free(branch: ProductBranch) -> None:
@@ -207,3 +218,104 @@ def test_who_is_found_says_whose_credits_they_draw_on(branch: ProductBranch) -> 
         "inherits",
         "Content",
     )
+
+
+# -- who is in `global` only -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def alone(branch: ProductBranch) -> Any:
+    """Noor has a seat, and no organization or team; her place holds 30 of its own."""
+    member: Any = members.invite_member(
+        product=branch.product, email="noor@acme.example", name="Noor Alone", actor=TESTS
+    ).member
+    place: Any = member.memberships.get()
+    allocate(place.wallet, whole(30))
+    return place
+
+
+def test_who_is_in_global_only_stands_in_a_row_of_their_own(
+    branch: ProductBranch, alone: Any
+) -> None:
+    rows = credit_tree(branch.product).rows
+
+    assert [row.label for row in rows] == ["Marketing", "Content", "Only in global"]
+    assert (rows[-1].allocated, rows[-1].free, rows[-1].can_change) == (whole(30), 0, False)
+
+
+def test_the_row_opens_to_members_who_can_be_given_credits(
+    branch: ProductBranch, alone: Any
+) -> None:
+    rows = credit_tree(branch.product, open_id=alone.organization_id).rows
+
+    (top, noor) = rows[-2:]
+    assert (top.is_open, noor.label, noor.depth) == (True, "Noor Alone", 1)
+    assert (noor.rule, noor.free, noor.can_change) == (whole(30), whole(30), True)
+    assert noor.path == (alone.organization_id,)
+
+
+def test_without_an_allocation_they_draw_on_the_pool(branch: ProductBranch) -> None:
+    members.invite_member(
+        product=branch.product, email="noor@acme.example", name="Noor Alone", actor=TESTS
+    )
+
+    (noor,) = credit_tree(branch.product, term="noor").rows
+
+    assert (noor.label, noor.source, noor.inherits_from) == (
+        "Noor Alone in global",
+        "inherits",
+        "Pool",
+    )
+
+
+def test_who_has_a_place_is_not_listed_there(branch: ProductBranch, alone: Any) -> None:
+    cycle = open_cycle_of(branch.book)
+
+    rows = alone_rows(branch.product, cycle=cycle)
+
+    assert [row.label for row in rows] == ["Noor Alone"]
+
+
+def test_a_long_list_of_them_comes_page_by_page(
+    branch: ProductBranch, alone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members.invite_member(
+        product=branch.product, email="otto@acme.example", name="Otto Alone", actor=TESTS
+    )
+    monkeypatch.setattr(credit_tree_module, "PAGE", 1)
+    cycle = open_cycle_of(branch.book)
+
+    first = alone_rows(branch.product, cycle=cycle)
+    then = alone_rows(branch.product, cycle=cycle, start=1)
+
+    assert [row.label for row in first + then] == ["Noor Alone", "Otto Alone"]
+    assert [(more.wallet_id, more.start) for more in first[0].more] == [(alone.organization_id, 1)]
+    assert then[0].more == ()
+
+
+def test_who_administers_a_branch_does_not_see_them(branch: ProductBranch, alone: Any) -> None:
+    scope = Scope(organizations=frozenset({branch.organization.pk}))
+
+    labels = [row.label for row in credit_tree(branch.product, scope).rows]
+
+    assert "Only in global" not in labels
+    assert alone_id(branch.product, scope) is None
+    assert credit_tree(branch.product, scope, term="noor").rows == []
+
+
+def test_credits_held_there_go_back_once_somebody_has_a_place(
+    branch: ProductBranch, alone: Any
+) -> None:
+    before = book_free(branch)
+
+    memberships.place_member(
+        product=branch.product,
+        member=alone.member,
+        organization=branch.organization,
+        team=branch.team,
+        actor=TESTS,
+    )
+
+    assert book_free(branch) == before + whole(30)
+    assert allocations_of([alone.wallet_id]) == {}
+    assert credit_tree(branch.product).rows[-1].label == "Content"

@@ -23,8 +23,15 @@ from core.credits.selectors import (
 )
 from core.credits.services import allocating, books, undoing
 from core.hierarchy.acts import last_acts, may_undo, refuse_archived_of
-from core.hierarchy.credit_tree import CreditTree, branch_rows, credit_tree, line_of
-from core.hierarchy.node_wallets import refuse_archived, wallet_for, wallet_to_move
+from core.hierarchy.credit_tree import (
+    CreditTree,
+    alone_id,
+    alone_rows,
+    branch_rows,
+    credit_tree,
+    line_of,
+)
+from core.hierarchy.node_wallets import NodeWallet, refuse_archived, wallet_for, wallet_to_move
 from core.hierarchy.wallets import branch_credits, last_movements
 from core.kit.ids import uuid7
 from core.kit.problems import NotAllowed, NotFound, Problem
@@ -161,19 +168,18 @@ def _only_team(scope: Scope) -> UUID | None:
 
 def branch(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResponse:
     scope = scope_in(request, site)
-    found = wallet_for(site.product, scope, wallet_id)
-    if found.node is None or found.wallet.kind == WalletKind.MEMBERSHIP:
-        raise NotFound(_("Nothing stands below this."))
+    is_alone = wallet_id == alone_id(site.product, scope)
+    found = None if is_alone else _opening(site, scope, wallet_id)
     if not is_partial(request):
-        return HttpResponseRedirect(f"{home_of(site)}?open={found.node.pk}")
+        open_id = wallet_id if found is None else found.node.pk
+        return HttpResponseRedirect(f"{home_of(site)}?open={open_id}")
     past = cycle_named(site, request.GET.get("cycle", ""))
-    rows = branch_rows(
-        site.product,
-        scope,
-        found,
-        cycle=past or open_cycle_of(found.wallet.book),
-        start=number_of(request.GET.get("start", "")),
-    )
+    cycle = past or open_cycle_of(book_of(site.slug))
+    start = number_of(request.GET.get("start", ""))
+    if found is None:
+        rows = alone_rows(site.product, cycle=cycle, start=start)
+    else:
+        rows = branch_rows(site.product, scope, found, cycle=cycle, start=start)
     can_manage = may(request.user, site.permission("manage_credits")) and past is None
     return render_page(
         request,
@@ -185,6 +191,13 @@ def branch(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResp
         can_manage=can_manage,
         **_links(site),
     )
+
+
+def _opening(site: ProductSite, scope: Scope, wallet_id: UUID) -> NodeWallet:
+    found = wallet_for(site.product, scope, wallet_id)
+    if found.node is None or found.wallet.kind == WalletKind.MEMBERSHIP:
+        raise NotFound(_("Nothing stands below this."))
+    return found
 
 
 def amount(site: ProductSite, request: HttpRequest, wallet_id: UUID) -> HttpResponse:

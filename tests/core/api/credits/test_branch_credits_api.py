@@ -202,6 +202,22 @@ def test_a_split_from_above_is_not_undone_below(
     assert refused(sent(theos, f"acts/{act.pk}/undo", {}))[0] == 404
 
 
+def test_acts_of_others_leave_no_holes_in_the_pages_of_a_branch(
+    theos: Rest, olgas: Rest, mias_wallet: Any, content: Any
+) -> None:
+    mine = [allocate(mias_wallet, amount * CREDIT) for amount in (10, 20, 30)]
+    for amount in (150, 160, 170, 180):
+        olgas_act = allocate(content.wallet, amount * CREDIT)
+
+    first = theos.get("credits/acts?limit=2").json()
+    then = theos.get(f"credits/acts?limit=2&cursor={first['next']}").json()
+
+    shown = [act["id"] for act in first["items"] + then["items"]]
+    assert shown == [str(act.pk) for act in reversed(mine)]
+    assert then["next"] is None
+    assert olgas.get("credits/acts?limit=1").json()["items"][0]["id"] == str(olgas_act.pk)
+
+
 def test_an_earlier_cycle_is_looked_back_at(theos: Rest, content: Any, mias_wallet: Any) -> None:
     allocate(mias_wallet, 20 * CREDIT)
     spend(mias_wallet, 5 * CREDIT)
