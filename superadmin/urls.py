@@ -10,6 +10,7 @@ from superadmin.pages import (
     account_llms,
     account_own_llms,
     account_plans,
+    account_refunds,
     audit,
     llm_detail,
     new_account,
@@ -51,6 +52,10 @@ urlpatterns = [
          name="account-top-up"),
     path(f"{_ACCOUNT}credits/<slug:product>/take-back/", account_credits.take_back,
          name="account-take-back"),
+    path(f"{_ACCOUNT}credits/<slug:product>/refund/", account_refunds.refund,
+         name="account-refund"),
+    path(f"{_ACCOUNT}credits/<slug:product>/refund/preview/", account_refunds.preview,
+         name="account-refund-preview"),
     path(f"{_ACCOUNT}features/", account_features.features_page, name="account-features"),
     path(
         f"{_ACCOUNT}features/save/",

@@ -144,6 +144,20 @@ class AlreadyUndone(Conflict):
     title = "This was undone already"
 
 
+class CallUnsettled(Conflict):
+    """A call was charged an estimate; what it did cost is still to come."""
+
+    code = "call_unsettled"
+    title = "This call is not settled yet"
+
+
+class RefundTooLarge(Conflict):
+    """Less of what a call was charged is left than should come back. Extension: left."""
+
+    code = "refund_too_large"
+    title = "That is more than the call was charged"
+
+
 class CannotUndo(Conflict):
     """An act that cannot be taken back. Extension, where credits are lacking: undoable."""
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from core.credits.models import Balance, Cycle, Transfer, TransferKind, Wallet
+from core.credits.refunds import Refund, refunds_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class WalletStatement:
-    """What happened to a wallet in a cycle; `closing` is what is there now, holds not deducted."""
+    """What happened to a wallet in a cycle; `closing` is what is there now, holds not deducted.
+
+    `used` is what calls were charged, of which `refunds` came back.
+    """
 
     opening: int
     lines: tuple[Line, ...]
     used: int
     reserved: int
     closing: int
+    refunds: tuple[Refund, ...] = ()
 
 
 def statement_of(wallet: Wallet, cycle: Cycle) -> WalletStatement:
@@ -55,8 +60,14 @@ def statement_of(wallet: Wallet, cycle: Cycle) -> WalletStatement:
         lines.append(
             Line(row.created_at, row.act.verb, kind, amount, other, row.act.reason, running)
         )
+    refunds = tuple(refunds_into(wallet, cycle))
     return WalletStatement(
-        opening, tuple(lines), balance.used, balance.reserved, balance.credited - balance.used
+        opening,
+        tuple(lines),
+        balance.used + sum(refund.amount for refund in refunds),
+        balance.reserved,
+        balance.credited - balance.used,
+        refunds,
     )
 
 

@@ -119,6 +119,11 @@ RENEWED = register(
     "{actor} renewed {target}: cycle {after[cycle]} began with {after[granted]} credits",
     icon="autorenew",
 )
+REFUNDED = register(
+    "credits.refunded",
+    "{actor} refunded {after[credits]} credits of a call of {target}",
+    icon="undo",
+)
 SHORT = register(
     "credits.shortfall",
     "The allocations of {target} ask for {after[shortfall]} credits more than cycle "

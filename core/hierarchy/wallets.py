@@ -123,6 +123,17 @@ def statement_rows(product: Product, made: WalletStatement) -> list[tuple[str, .
             for line in made.lines
         ),
         ("", "used by calls", "", format_credits(-made.used), "", ""),
+        *(
+            (
+                f"{refund.at:%Y-%m-%dT%H:%M:%SZ}",
+                "refund",
+                f"call {refund.call}",
+                format_credits(refund.amount),
+                refund.reason,
+                "",
+            )
+            for refund in made.refunds
+        ),
         ("", "closing balance", "", format_credits(made.closing), "", ""),
     ]
 

@@ -298,15 +298,8 @@ def _move(
     idempotency_key: str,
     actor: Actor,
 ) -> None:
-    reason = reason.strip()
-    if not reason:
-        detail = "Say why; the reason stands in both audit logs."
-        errors = [{"pointer": "/reason", "code": "required", "detail": detail}]
-        raise InvalidInput(detail, errors=errors)
-    if not 0 < amount <= MAX_MICROCREDITS:
-        detail = "Enter a number of credits above zero."
-        errors = [{"pointer": "/amount", "code": "amount", "detail": detail}]
-        raise InvalidInput(detail, errors=errors)
+    reason = said(reason)
+    check_amount(amount)
     # One at a time for an account, so that the second of two clicks sees what the first one did.
     Account.objects.select_for_update().get(pk=account.pk)
     with in_account(account):
@@ -328,6 +321,31 @@ def _move(
         reason=reason,
     )
     push_balances(account=account)
+
+
+def said(reason: str) -> str:
+    """Return a reason as it is kept.
+
+    Raises:
+        InvalidInput: there is none.
+    """
+    if not reason.strip():
+        detail = "Say why; the reason stands in both audit logs."
+        errors = [{"pointer": "/reason", "code": "required", "detail": detail}]
+        raise InvalidInput(detail, errors=errors)
+    return reason.strip()
+
+
+def check_amount(amount: int) -> None:
+    """Pass if so many micro-credits can move.
+
+    Raises:
+        InvalidInput: they cannot.
+    """
+    if not 0 < amount <= MAX_MICROCREDITS:
+        detail = "Enter a number of credits above zero."
+        errors = [{"pointer": "/amount", "code": "amount", "detail": detail}]
+        raise InvalidInput(detail, errors=errors)
 
 
 def _check(terms: Terms) -> None:

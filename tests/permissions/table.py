@@ -342,6 +342,8 @@ def account() -> list[Row]:
         *post(f"{at}/credits/<slug:product>/terms/preview/", SUPER_ADMINS),
         *post(f"{at}/credits/<slug:product>/top-up/", SUPER_ADMINS),
         *post(f"{at}/credits/<slug:product>/take-back/", SUPER_ADMINS),
+        *both(f"{at}/credits/<slug:product>/refund/", SUPER_ADMINS),
+        *get(f"{at}/credits/<slug:product>/refund/preview/", SUPER_ADMINS),
         *get(f"{at}/features/", SUPER_ADMINS),
         *post(f"{at}/features/save/", SUPER_ADMINS),
         *get(f"{at}/llms/", SUPER_ADMINS),
@@ -384,7 +386,10 @@ def platform_api() -> list[Row]:
     one, model = f"{at}/accounts/<slug:slug>", f"{at}/catalog/llms/<uuid:llm_id>"
     admin = f"{one}/admins/<uuid:user_id>"
     acts = [f"{one}/{act}" for act in ("suspend", "restore", "archive", "admins")]
-    money = [f"{one}/{act}" for act in ("credit-terms", "credit-factor", "grants", "take-backs")]
+    money = [
+        f"{one}/{act}"
+        for act in ("credit-terms", "credit-factor", "grants", "take-backs", "refunds")
+    ]
     llm_acts = [f"{model}/{act}" for act in ("deployment", "credential", "retire", "restore")]
     lists = [f"{at}/accounts", f"{at}/catalog/llms", f"{at}/catalog/prices"]
     ceilings = [f"{one}/features", f"{one}/llms"]

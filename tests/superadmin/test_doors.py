@@ -33,6 +33,7 @@ ACTS = (
     "/accounts/acme/credits/copilot/terms/",
     "/accounts/acme/credits/copilot/top-up/",
     "/accounts/acme/credits/copilot/take-back/",
+    "/accounts/acme/credits/copilot/refund/",
     "/accounts/acme/llms/save/",
     "/accounts/acme/admins/appoint/",
 )

@@ -155,7 +155,15 @@ WALLET_STATEMENT = {
             "balance": "500",
         }
     ],
-    "used": "124.25",
+    "used": "134.25",
+    "refunds": [
+        {
+            "at": "2026-11-25T10:05:00Z",
+            "call": "0198a7c6-7182-7394-85a6-b7c8d9e0f102",
+            "amount": "10",
+            "reason": "The answer broke off.",
+        }
+    ],
     "reserved": "0",
     "closing": "375.75",
 }

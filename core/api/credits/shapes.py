@@ -393,12 +393,22 @@ class StatementLineOutput(serializers.Serializer[Any]):
     balance = CreditsField(help_text="What had been credited so far.")
 
 
+class RefundLineOutput(serializers.Serializer[Any]):
+    """What came back of what a call was charged."""
+
+    at = serializers.DateTimeField()
+    call = serializers.UUIDField(help_text="The request id of the call.")
+    amount = CreditsField()
+    reason = serializers.CharField()
+
+
 class WalletStatementOutput(serializers.Serializer[Any]):
-    """opening + lines - used = closing, of which `reserved` is held by running calls."""
+    """opening + lines - used + refunds = closing, of which running calls hold `reserved`."""
 
     opening = CreditsField()
     lines = StatementLineOutput(many=True)
     used = CreditsField()
+    refunds = RefundLineOutput(many=True)
     reserved = CreditsField()
     closing = CreditsField()
 

@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from core.access.scopes import Scope, scope_of
+from core.credits.refunds import refunds_of
 from core.credits.selectors import book_of, figures_of
 from core.hierarchy.wallets import branch_credits, named_charges
 from core.kit.money import format_credits
@@ -84,6 +85,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             facts=_facts(found),
             cost=f"${event.cost_usd.normalize():f}",
             charges=named_charges(site.product, event.charges),
+            refunds=refunds_of(event.pk),
             charged_hint=f"{format_credits(event.reserved)} were reserved",
             factor_hint=f"× credit factor {event.factor.normalize():f}",
         )

@@ -249,15 +249,16 @@ class GrantViewSet(PlatformViewSet):
 
     def _move(self, move: Callable[..., None]) -> Response:
         account, given = self.account, self.input
-        # The ledger's own keys are shorter than what a caller may send.
-        sent = f"{principal_of(self.request)} {idempotency.key_in(self.request.headers)}"
-        move(
-            account=account,
-            idempotency_key=f"platform:{hashlib.sha256(sent.encode()).hexdigest()}",
-            actor=self.actor,
-            **given,
-        )
+        key = act_key_of(self.request)
+        move(account=account, idempotency_key=key, actor=self.actor, **given)
         return Response(status=204)
+
+
+def act_key_of(request: Request) -> str:
+    """Return the key under which the ledger itself does a call once, as long as it exists."""
+    # The ledger's own keys are shorter than what a caller may send.
+    sent = f"{principal_of(request)} {idempotency.key_in(request.headers)}"
+    return f"platform:{hashlib.sha256(sent.encode()).hexdigest()}"
 
 
 def _terms(row: CreditTerms) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from superadmin.api.v1.catalogue import LlmViewSet, PriceViewSet
 from superadmin.api.v1.ceilings import FeaturesViewSet, OffersViewSet
 from superadmin.api.v1.credits import CreditTermsViewSet, GrantViewSet
 from superadmin.api.v1.cycles import AccountCyclesViewSet
+from superadmin.api.v1.refunds import RefundViewSet
 from superadmin.api.v1.statements import PlatformStatementViewSet
 from superadmin.api.v1.usage import PlatformAuditViewSet, UsageViewSet
 
@@ -42,6 +43,7 @@ urlpatterns = [
     _route(f"{_ACCOUNT}/credit-factor", CreditTermsViewSet, {"post": "set_factor"}),
     _route(f"{_ACCOUNT}/grants", GrantViewSet, {"post": "create"}),
     _route(f"{_ACCOUNT}/take-backs", GrantViewSet, {"post": "take_back"}),
+    _route(f"{_ACCOUNT}/refunds", RefundViewSet, {"post": "create"}),
     _route("overflow-statements", PlatformStatementViewSet, {"get": "list"}),
     _route(_STATEMENT, PlatformStatementViewSet, {"get": "retrieve"}),
     _route(f"{_STATEMENT}.csv", PlatformStatementViewSet, {"get": "as_csv"}),

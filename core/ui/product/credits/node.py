@@ -266,6 +266,7 @@ def shown(site: ProductSite, request: HttpRequest, found: NodeWallet, **bound: A
             for name in ("statement", "pass", "cap", "uncap", "override", "split")
         },
         home_url=f"{site.slug}:credits",
+        call_url=f"{site.slug}:call",
     )
 
 
