@@ -17,6 +17,7 @@ PAGES = (
     "/accounts/acme/credits/",
     "/accounts/acme/llms/",
     "/accounts/acme/admins/",
+    "/accounts/acme/credits/copilot/refund/",
     "/accounts/acme/audit/",
     "/llms/new/",
     "/super-admins/new/",
@@ -33,7 +34,6 @@ ACTS = (
     "/accounts/acme/credits/copilot/terms/",
     "/accounts/acme/credits/copilot/top-up/",
     "/accounts/acme/credits/copilot/take-back/",
-    "/accounts/acme/credits/copilot/refund/",
     "/accounts/acme/llms/save/",
     "/accounts/acme/admins/appoint/",
 )
