@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain, islice
 from uuid import UUID
 
 from core.credits.rules import Move
@@ -93,7 +94,9 @@ class Plan:
     @cached_property
     def lacking(self) -> tuple[Change, ...]:
         """The wallets that would have to give more than they have free, the source first."""
-        short = {pk for pk, delta in self._deltas.items() if _lacks(self.free[pk], delta)}
+        # Only who gives can lack something.
+        giving = ((pk, delta) for pk, delta in self._deltas.items() if delta < 0)
+        short = {pk for pk, delta in giving if _lacks(self.free[pk], delta)}
         return tuple(self.change_of(pk) for pk in self.wallets if pk in short) if short else ()
 
     @cached_property
@@ -103,12 +106,17 @@ class Plan:
         Who is decided about and what each had and gets in each cycle. Not what is free: calls
         spend all the time.
         """
-        said = [
-            (wallet.hex, _said(self.before.get(wallet)), _said(self.after[wallet]))
-            for wallet in sorted(self.after, key=by_id)
-        ]
-        content = repr((self.source.hex, self.total, said))
-        return hashlib.sha256(content.encode()).hexdigest()[:32]
+        # Rules of a split are alike by the thousand, and the same objects.
+        texts: dict[tuple[int, int], str] = {}
+        lines = [f"{self.source.hex} {self.total}"]
+        for wallet, after in sorted(self.after.items(), key=_first_by_id):
+            before = self.before.get(wallet)
+            alike = id(before), id(after)
+            text = texts.get(alike)
+            if text is None:
+                text = texts[alike] = f"{_said(before)} {_said(after)}"
+            lines.append(f"{wallet.hex} {text}")
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
     @cached_property
     def sharers(self) -> int:
@@ -138,13 +146,13 @@ class Plan:
         """
         lacking = [change.wallet for change in self.lacking]
         named = [about] if about is not None else []
-        staying: list[UUID] = []
-        passing: list[UUID] = []
-        for wallet in self.wallets:
-            only_passes = wallet not in self.after and not self._deltas.get(wallet)
-            (passing if only_passes else staying).append(wallet)
-        order = dict.fromkeys((*lacking, *named, self.source, *staying, *passing))
-        return [self.change_of(wallet) for wallet in list(order)[start : start + count]]
+        head = dict.fromkeys((*lacking, *named, self.source))
+        # A page of ten thousand is not worth going through all.
+        staying = (pk for pk in self.wallets if not self._only_passes(pk))
+        passing = (pk for pk in self.wallets if self._only_passes(pk))
+        rest = (pk for pk in chain(staying, passing) if pk not in head)
+        shown = islice(chain(head, rest), start, start + count)
+        return [self.change_of(wallet) for wallet in shown]
 
     def change_of(self, wallet: UUID) -> Change:
         """Return what it does to one of its wallets."""
@@ -161,6 +169,9 @@ class Plan:
             0 if is_decided else self.flows.get(wallet, 0),
         )
 
+    def _only_passes(self, wallet: UUID) -> bool:
+        return wallet not in self.after and not self._deltas.get(wallet)
+
     @cached_property
     def _equal_shares(self) -> frozenset[int]:
         rules = self.after.values()
@@ -169,13 +180,14 @@ class Plan:
     @cached_property
     def _deltas(self) -> dict[UUID, int]:
         """By how much the free credits of each wallet change."""
-        deltas: dict[UUID, int] = {}
-        for wallet, flow in self.flows.items():
-            if flow:
-                parent = self.spots[wallet].parent
-                assert parent is not None, "Nothing flows into Unallocated."
-                deltas[wallet] = deltas.get(wallet, 0) + flow
-                deltas[parent] = deltas.get(parent, 0) - flow
+        deltas = {wallet: flow for wallet, flow in self.flows.items() if flow}
+        given: dict[UUID, int] = {}
+        for wallet, flow in deltas.items():
+            parent = self.spots[wallet].parent
+            assert parent is not None, "Nothing flows into Unallocated."
+            given[parent] = given.get(parent, 0) + flow
+        for parent, flow in given.items():
+            deltas[parent] = deltas.get(parent, 0) - flow
         return deltas
 
 
@@ -235,6 +247,10 @@ def plan_of_one(
     after = sharing | {wallet: replace(now, amount=amount, mode="fixed", pinned=False, short=0)}
     flows = {wallet: amount - now.given}
     return Plan(source, total, pinned_in(sharing), 0, sharing, after, flows, spots, free)
+
+
+def _first_by_id(item: tuple[UUID, object]) -> int:
+    return item[0].int
 
 
 def _said(rule: Standing | None) -> tuple[int, str, bool, int] | None:

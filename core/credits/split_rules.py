@@ -178,13 +178,22 @@ def is_below(wallet: UUID, source: UUID, *, spots: Mapping[UUID, Spot]) -> bool:
     return wallet != source and source in _line(wallet, spots)
 
 
-def all_below(source: UUID, *, spots: Mapping[UUID, Spot]) -> set[UUID]:
-    """Return all whose credits may come from `source`."""
+def outside_of(
+    source: UUID, wallets: Iterable[UUID], *, spots: Mapping[UUID, Spot], kinds: Collection[str]
+) -> set[UUID]:
+    """Return those of these wallets that are of other kinds, or get no credits from `source`."""
+    # Of ten thousand wallets a few hundred have others below them; one look at those is enough.
+    inner = {spot.parent for spot in spots.values() if spot.parent is not None}
     found = {source}
-    for wallet in sorted(spots, key=lambda wallet: spots[wallet].depth):
+    for wallet in sorted(inner & spots.keys(), key=lambda wallet: spots[wallet].depth):
         if spots[wallet].parent in found:
             found.add(wallet)
-    return found - {source}
+    outside = set()
+    for wallet in wallets:
+        spot = spots.get(wallet)
+        if spot is None or spot.parent not in found or spot.kind not in kinds:
+            outside.add(wallet)
+    return outside
 
 
 def nearest_above(wallets: Iterable[UUID], *, spots: Mapping[UUID, Spot]) -> UUID | None:

@@ -35,7 +35,7 @@ from core.credits.services.locking import BalanceRow, among, hold_cycle, hold_sp
 from core.credits.services.moving import Claim, apply_moves, claim_act
 from core.credits.services.sharing import take_along
 from core.credits.services.standing import lock_tree, read_tree, standing_of, write_rules
-from core.credits.split_rules import EQUAL_SHARE, Spot, Standing, all_below, pinned_in
+from core.credits.split_rules import EQUAL_SHARE, Spot, Standing, outside_of, pinned_in
 from core.kit.ids import uuid7
 from core.kit.money import MAX_MICROCREDITS, format_credits
 
@@ -333,8 +333,7 @@ class _Work:
         else:
             self._spots, self._balances, self._standing = read_tree(book, self._cycle, all_of_them)
             self._standing.pop(self._source.pk, None)
-        below = all_below(self._source.pk, spots=self._spots)
-        outside = {w for w in wallets if w not in below or self._spots[w].kind not in SPLIT_LEVELS}
+        outside = outside_of(self._source.pk, wallets, spots=self._spots, kinds=SPLIT_LEVELS)
         if outside:
             raise OutsideTheSource(
                 "Credits can only go to what stands below the node that they come from.",
