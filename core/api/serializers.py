@@ -1,6 +1,6 @@
 """Bases of input classes, and the documents that every endpoint may answer with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -10,9 +10,15 @@ from core.api.pagination import DEFAULT_LIMIT, LARGEST_LIMIT
 
 
 class Input(serializers.Serializer[Any]):
-    """Input of an endpoint: a field that does not exist is an error, not a silent nothing."""
+    """Input of an endpoint: a field that does not exist is an error, not a silent nothing.
+
+    With `has_types` in its context, as JSON has and parameters of an address have not, a value of
+    another type is an error as well, where DRF alone would make text of 5 and a number of "5".
+    """
 
     def to_internal_value(self, data: Any) -> Any:
+        if self.context.get("has_types") and isinstance(data, Mapping):
+            self._refuse_other_types(data)
         known = super().to_internal_value(data)
         unknown = set(data) - set(self.fields)
         if unknown:
@@ -21,6 +27,28 @@ class Input(serializers.Serializer[Any]):
                 {_printable(name): [fault] for name in sorted(unknown)}
             )
         return known
+
+    def _refuse_other_types(self, data: Mapping[str, Any]) -> None:
+        faults: dict[str, list[ErrorDetail]] = {}
+        for field in self._writable_fields:
+            value = data.get(str(field.field_name))
+            for kinds, wanted, detail in _TYPES:
+                if isinstance(field, kinds) and value is not None and type(value) is not wanted:
+                    faults[str(field.field_name)] = [ErrorDetail(detail, "invalid")]
+        if faults:
+            raise serializers.ValidationError(faults)
+
+
+# Kinds of fields, the one type that JSON has for them, and what to say of any other.
+_TYPES: tuple[tuple[tuple[type, ...], type, str], ...] = (
+    (
+        (serializers.CharField, serializers.UUIDField, serializers.DateTimeField),
+        str,
+        "Send a string.",
+    ),
+    ((serializers.IntegerField,), int, "Send a whole number."),
+    ((serializers.BooleanField,), bool, "Send true or false."),
+)
 
 
 class LineField(serializers.CharField):

@@ -69,7 +69,8 @@ class CockpitViewSet(GenericViewSet[Any]):
         Raises:
             ValidationError: it is not what `input_classes` says.
         """
-        return _checked(self.input_classes[self.action or ""], self.request.data)
+        kind = self.input_classes[self.action or ""]
+        return _checked(kind, self.request.data, context={"has_types": True})
 
     @cached_property
     def query(self) -> dict[str, Any]:
@@ -264,8 +265,10 @@ def problem_in(error: Problem) -> dict[str, Any]:
     return document_of(error).body()
 
 
-def _checked(kind: type[Input], given: Any) -> dict[str, Any]:
-    read = kind(data=given)
+def _checked(
+    kind: type[Input], given: Any, *, context: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    read = kind(data=given, context=context or {})
     read.is_valid(raise_exception=True)
     return dict(read.validated_data)
 
