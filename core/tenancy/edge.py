@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from core.kit.addresses import client_address
 from core.kit.ids import uuid7
+from core.tenancy.context import in_public
 
 # Clients put paths behind a base address that ends in a slash.
 _DOUBLED = re.compile(r"//+(?=api/|scim/)")
@@ -32,8 +34,24 @@ class EdgeMiddleware:
             request.META.get("HTTP_X_FORWARDED_FOR", ""),
             proxies=settings.TRUSTED_PROXIES,
         )[:64]
-        request.path = _DOUBLED.sub("/", request.path, count=1)
-        request.path_info = _DOUBLED.sub("/", request.path_info, count=1)
-        response = self.get_response(request)
+        response = self._health(request.path) or self._answer(request)
         response.headers.setdefault("X-Request-ID", request_id)
         return response
+
+    def _health(self, path: str) -> HttpResponse | None:
+        """Answer who watches over the process, whatever host it is asked by."""
+        if path == "/healthz":
+            return JsonResponse({"status": "ok"})
+        if path != "/readyz":
+            return None
+        try:
+            with in_public(), connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError:
+            return JsonResponse({"status": "not ready"}, status=503)
+        return JsonResponse({"status": "ready"})
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        request.path = _DOUBLED.sub("/", request.path, count=1)
+        request.path_info = _DOUBLED.sub("/", request.path_info, count=1)
+        return self.get_response(request)

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
@@ -52,6 +53,23 @@ def test_a_host_that_is_none_of_ours_gets_a_page_outside_of_the_api(any_database
 
     assert answer.status_code == 400
     assert b"This address is not one of this installation." in answer.content
+
+
+@pytest.mark.parametrize(("path", "status"), [("/healthz", "ok"), ("/readyz", "ready")])
+def test_a_load_balancer_asks_by_any_host(any_database: None, path: str, status: str) -> None:
+    answer = AccountClient(None).get(path, headers={"Host": "10.0.0.7:8000"})
+
+    assert (answer.status_code, answer.json()) == (200, {"status": status})
+
+
+def test_without_a_database_it_is_alive_and_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(connection, "cursor", gone)
+
+    assert _ask("/healthz").status_code == 200
+    assert _ask("/readyz").status_code == 503
 
 
 def test_an_audit_entry_names_the_request_that_the_answer_names(
