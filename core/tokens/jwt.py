@@ -141,17 +141,23 @@ def verify(
 
 
 def verify_assertion(
-    assertion: str, *, secret: str, client_id: str, audiences: Collection[str], at: datetime
+    assertion: str,
+    *,
+    secret: str,
+    public_key: Ed25519PublicKey | None = None,
+    client_id: str,
+    audiences: Collection[str],
+    at: datetime,
 ) -> Assertion:
-    """Return whom an assertion names: signed by the client (HS256), fresh, and meant for us.
+    """Return whom an assertion names: signed by the client, fresh, and meant for us.
+
+    The client signs with its secret (HS256), or with its own key if we know the public half
+    (EdDSA). Each is tried with its one algorithm only.
 
     Raises:
         InvalidGrant: the signature, a claim or a date is not right.
     """
-    try:
-        claims = pyjwt.decode(assertion, secret, algorithms=["HS256"], options=_SIGNATURE_ONLY)
-    except (pyjwt.InvalidTokenError, ValueError, TypeError, RecursionError):
-        raise InvalidGrant("The assertion is not signed with the secret of this client.") from None
+    claims = _claims_of_assertion(assertion, secret, public_key)
     if claims.get("iss") != client_id:
         raise InvalidGrant("iss of the assertion must be the client_id.")
     if _only(claims.get("aud")) not in audiences:
@@ -170,6 +176,24 @@ def verify_assertion(
         jti=_text(claims, "jti", longest=128),
         expires_at=expires_at,
     )
+
+
+def _claims_of_assertion(
+    assertion: str, secret: str, public_key: Ed25519PublicKey | None
+) -> dict[str, Any]:
+    key: Any = secret
+    algorithm = "HS256"
+    try:
+        if public_key and pyjwt.get_unverified_header(assertion).get("alg") == "EdDSA":
+            key, algorithm = public_key, "EdDSA"
+        claims: dict[str, Any] = pyjwt.decode(
+            assertion, key, algorithms=[algorithm], options=_SIGNATURE_ONLY
+        )
+    except (pyjwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+        raise InvalidGrant(
+            "The assertion is not signed with the secret or the key of this client."
+        ) from None
+    return claims
 
 
 _SIGNATURE_ONLY: Any = {

@@ -10,6 +10,7 @@ class ClientApp(models.Model):
     """A program that calls the cockpit's APIs for one product of this account.
 
     Its secret is sealed rather than hashed: assertions signed with it (HS256) must be verified.
+    Those signed with a key of its own (EdDSA) are verified with the public half, if it is known.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -27,6 +28,8 @@ class ClientApp(models.Model):
         help_text=_("Whether it may act for every member, or only for those it is shared with."),
     )
     scopes = models.JSONField(_("scopes"))
+    # PEM; empty where the app signs with its secret only.
+    public_key = models.TextField(_("public key"), blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=254, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)

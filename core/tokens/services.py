@@ -14,6 +14,7 @@ from core.kit.clock import now
 from core.kit.problems import InvalidInput
 from core.kit.secrets import equal, random_token
 from core.tenancy.policy import bump_policy
+from core.tokens import keys
 from core.tokens.errors import ClientAppRevoked, InvalidClient, InvalidGrant, UnauthorizedClient
 from core.tokens.jwt import verify_assertion
 from core.tokens.models import ClientApp, UsedAssertion
@@ -31,6 +32,12 @@ APP_RENAMED = verbs.register(
 )
 APP_ROTATED = verbs.register(
     "client_app.secret_rotated", "{actor} replaced the secret of {target}", icon="autorenew"
+)
+APP_KEY_SET = verbs.register(
+    "client_app.key_set", "{actor} registered a public key of {target}", icon="key"
+)
+APP_KEY_REMOVED = verbs.register(
+    "client_app.key_removed", "{actor} removed the public key of {target}", icon="key_off"
 )
 APP_REVOKED = verbs.register(
     "client_app.revoked", "{actor} revoked the client app {target}", icon="block"
@@ -68,12 +75,13 @@ def create_client_app(
     name: str,
     act_for_members: bool = False,
     scopes: Iterable[str] = DEFAULT_SCOPES,
+    public_key: str = "",
     actor: Actor,
 ) -> AppWithSecret:
     """Create a client app; its secret is sealed, and shown only now.
 
     Raises:
-        InvalidInput: the name is empty or too long, or a scope does not exist.
+        InvalidInput: the name is empty or too long, a scope does not exist, or the key is none.
     """
     app = ClientApp.objects.create(
         product=product,
@@ -81,6 +89,7 @@ def create_client_app(
         client_id=f"app_{random_token(24)}",
         act_for_members=act_for_members,
         scopes=checked_scopes(scopes),
+        public_key=keys.checked(public_key),
         created_by=actor.label,
     )
     secret = _new_secret(app, actor)
@@ -113,6 +122,23 @@ def rotate_client_secret(*, app: ClientApp, actor: Actor) -> AppWithSecret:
     secret = _new_secret(app, actor)
     _record(APP_ROTATED, app, actor)
     return AppWithSecret(app, secret)
+
+
+@transaction.atomic
+def set_public_key(*, app: ClientApp, public_key: str, actor: Actor) -> ClientApp:
+    """Accept assertions signed with the other half of a key (PEM, Ed25519); empty, none any more.
+
+    Raises:
+        ClientAppRevoked: the app is revoked.
+        InvalidInput: it is no such key.
+    """
+    app, wanted = _locked(app), keys.checked(public_key)
+    if app.public_key == wanted:
+        return app
+    app.public_key = wanted
+    app.save(update_fields=("public_key",))
+    _record(APP_KEY_SET if wanted else APP_KEY_REMOVED, app, actor)
+    return app
 
 
 @transaction.atomic
@@ -192,6 +218,7 @@ def redeem_assertion(*, client: AppWithSecret, assertion: str, audiences: Collec
     read = verify_assertion(
         assertion,
         secret=client.secret,
+        public_key=keys.read(client.app.public_key),
         client_id=client.app.client_id,
         audiences=audiences,
         at=now(),

@@ -149,6 +149,7 @@ def product(slug: str) -> list[Row]:
         *get(f"{at}/usage/export.csv", BRANCH_ADMINS),
         *both(f"{at}/clients/", ADMINS),
         *post(f"{at}/clients/<uuid:app_id>/act-for-members/", ADMINS),
+        *both(f"{at}/clients/<uuid:app_id>/key/", ADMINS),
         *post(f"{at}/clients/<uuid:app_id>/rotate/", ADMINS),
         *post(f"{at}/clients/<uuid:app_id>/revoke/", ADMINS),
         *credits_pages(f"{at}/credits"),

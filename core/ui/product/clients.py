@@ -16,6 +16,7 @@ from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.once import is_first_time, new_nonce, sent_before, shown_once
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from core.ui.product.client_key import PublicKeyField
 from core.ui.product.urls import ProductSite
 
 
@@ -45,6 +46,8 @@ class ClientAppForm(CockpitForm):
             "what running agents needs."
         ),
     )
+
+    public_key = PublicKeyField()
 
     def clean_scopes(self) -> list[str]:
         """Return the chosen scopes, or what every app needs."""
@@ -125,6 +128,7 @@ def _show(
         names={
             "home": f"{site.slug}:clients",
             "rotate": f"{site.slug}:client-rotate",
+            "key": f"{site.slug}:client-key",
             "act": f"{site.slug}:client-act",
             "revoke": f"{site.slug}:client-revoke",
             "share": f"{site.slug}:share-thing",

@@ -53,6 +53,7 @@ def product_urls(
     from core.ui.product import (
         administrators,
         audit,
+        client_key,
         clients,
         credits,
         effective,
@@ -84,5 +85,6 @@ def product_urls(
         *sharing.urls(site),
         *guardrails.urls(site),
         *clients.urls(site),
+        *client_key.urls(site),
         *audit.urls(site),
     ]

@@ -5,6 +5,13 @@ from datetime import UTC, datetime, timedelta
 import jwt as pyjwt
 import pytest
 import time_machine
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from core.audit.models import AuditEntry
 from core.kit.problems import InvalidInput, NotFound
@@ -51,6 +58,13 @@ def assertion(client: AppWithSecret, *, jti: str = "one") -> str:
 
 def redeem(client: AppWithSecret, token: str) -> str:
     return services.redeem_assertion(client=client, assertion=token, audiences={URL})
+
+
+def key_pair() -> tuple[Ed25519PrivateKey, str]:
+    """Return a key and its public half in PEM."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return key, pem.decode()
 
 
 # -- life of an app --------------------------------------------------------------------------------
@@ -236,3 +250,37 @@ def test_of_many_at_once_one_redeems_an_assertion(
 
     assert answers.count("mia@acme.example") == 1
     assert sum(isinstance(answer, InvalidGrant) for answer in answers) == 7
+
+
+def test_an_app_signs_with_a_key_of_its_own_as_long_as_it_is_registered(
+    client: AppWithSecret,
+) -> None:
+    key, public = key_pair()
+    claims = pyjwt.decode(assertion(client), options={"verify_signature": False})
+    before = pyjwt.encode({**claims, "jti": "before"}, key, algorithm="EdDSA")
+    during = pyjwt.encode({**claims, "jti": "during"}, key, algorithm="EdDSA")
+
+    with pytest.raises(InvalidGrant):
+        redeem(client, before)
+    client.app.public_key = services.set_public_key(
+        app=client.app, public_key=f"  {public}\n", actor=TESTS
+    ).public_key
+    assert redeem(client, during) == "mia@acme.example"
+    services.set_public_key(app=client.app, public_key="", actor=TESTS)
+
+    verbs = AuditEntry.objects.filter(verb__startswith="client_app.key").order_by("created_at")
+    assert [entry.verb for entry in verbs] == ["client_app.key_set", "client_app.key_removed"]
+
+
+@pytest.mark.parametrize("text", ["x", "-----BEGIN PUBLIC KEY-----", "ssh-ed25519 AAAA", "x" * 999])
+def test_what_is_no_key_is_refused(client: AppWithSecret, text: str) -> None:
+    with pytest.raises(InvalidInput, match="public Ed25519 key"):
+        services.set_public_key(app=client.app, public_key=text, actor=TESTS)
+
+
+def test_a_private_key_is_not_kept(client: AppWithSecret) -> None:
+    key, _ = key_pair()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    with pytest.raises(InvalidInput):
+        services.set_public_key(app=client.app, public_key=pem, actor=TESTS)

@@ -1,6 +1,7 @@
 """What a token says is believed only if every part of it is right."""
 
 import base64
+import hmac
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -225,6 +226,44 @@ def check(token: str) -> Assertion:
     return verify_assertion(
         token, secret=SECRET, client_id="app_1", audiences={URL, f"{URL}/2"}, at=AT
     )
+
+
+def test_a_client_may_sign_with_its_own_key() -> None:
+    own, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    signed = pyjwt.encode(GOOD, own, "EdDSA")
+
+    def verified(token: str, public_key: Any) -> Assertion:
+        return verify_assertion(
+            token,
+            secret=SECRET,
+            public_key=public_key,
+            client_id="app_1",
+            audiences={URL},
+            at=AT,
+        )
+
+    assert verified(signed, own.public_key()).subject == "mia@acme.example"
+    # Its secret goes on working beside it.
+    assert verified(assertion(), own.public_key()).subject == "mia@acme.example"
+    for key in (other.public_key(), None):
+        with pytest.raises(InvalidGrant, match="not signed"):
+            verified(signed, key)
+
+
+def test_a_public_key_is_no_secret_to_sign_with() -> None:
+    own = Ed25519PrivateKey.generate().public_key()
+    pem = own.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    parts = [b'{"alg": "HS256", "typ": "JWT"}', json.dumps(GOOD).encode()]
+    signed = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+    mac = base64.urlsafe_b64encode(hmac.digest(pem, signed, "sha256")).rstrip(b"=")
+    forged = (signed + b"." + mac).decode()
+
+    with pytest.raises(InvalidGrant, match="not signed"):
+        verify_assertion(
+            forged, secret=SECRET, public_key=own, client_id="app_1", audiences={URL}, at=AT
+        )
 
 
 @pytest.mark.parametrize("aud", [URL, [URL], f"{URL}/2"])

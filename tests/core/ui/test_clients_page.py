@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from core.hierarchy.product import Product
 from core.kit.ids import uuid7
@@ -184,3 +186,20 @@ def test_a_scope_that_does_not_exist_is_refused(
 
     assert response.status_code == 422
     assert apps(acme, product) == []
+
+
+def test_a_public_key_is_registered_and_shown(
+    ada_client: AccountClient, acme: Account, product: Product
+) -> None:
+    made = made_app(acme, product)
+    key = Ed25519PrivateKey.generate().public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    refused = ada_client.post(path_of(product, made.app, "key"), {"public_key": "none"})
+    saved = ada_client.post(path_of(product, made.app, "key"), {"public_key": pem})
+
+    assert refused.status_code == 422
+    assert "Paste a public Ed25519 key" in text_of(refused)
+    assert saved.status_code == 302
+    assert [app.public_key for app in apps(acme, product)] == [pem]
+    assert pem.splitlines()[1] in text_of(ada_client.get(path_of(product, made.app, "key")))
