@@ -5,13 +5,13 @@ the guard differs.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Barrier
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError
 
 from core.credits import charging, selectors
 from core.credits.errors import InsufficientCredits
@@ -49,23 +49,6 @@ THREADS = 16
 PAUSE = "PERFORM pg_sleep(0.1);"
 AFTER_READING_FREE = "CONTINUE WHEN free IS NULL OR free <= 0;"
 LOCK_OF_THE_BALANCE = "AND b.cycle_id = cycle.cycle_id\n            FOR UPDATE;"
-
-
-@pytest.fixture
-def raced(transactional_accounts: None, in_acme: Account) -> Iterator[Account]:
-    """Acme with real commits; at the end, nothing is broken."""
-    yield in_acme
-    assert broken_invariants() == []
-
-
-@pytest.fixture
-def branch(raced: Account) -> Branch:
-    """The membership has 100 of its own; its team and organization have plenty."""
-    found = open_branch(grant=10_000)
-    allocate(found.organization, 5_000)
-    allocate(found.team, 2_000)
-    allocate(found.membership, 100)
-    return found
 
 
 def together(account: Account, *calls: Callable[[], Any]) -> list[Any]:
@@ -437,82 +420,3 @@ def _spilling_branch() -> Branch:
     allocate(found.membership, 100)
     set_overflow(found.book, 100)
     return found
-
-
-# -- crashes ---------------------------------------------------------------------------------------
-
-
-def test_a_reservation_whose_process_died_before_the_commit_holds_nothing(
-    raced: Account, branch: Branch
-) -> None:
-    def die() -> None:
-        with transaction.atomic():
-            hold(branch.membership, 60)
-            _kill_this_connection()
-
-    died = together(raced, die)
-
-    assert isinstance(died[0], OperationalError)
-    assert figures(branch.membership) == (100, 0, 0)
-
-
-def test_a_call_whose_process_died_is_charged_its_estimate(raced: Account, branch: Branch) -> None:
-    def die() -> None:
-        hold(branch.membership, 60, ttl_seconds=0, estimate_microcredits=25)
-        _kill_this_connection()
-
-    together(raced, die)
-    assert figures(branch.membership) == (100, 0, 60)
-
-    charging.sweep()
-
-    assert figures(branch.membership) == (100, 25, 0)
-
-
-def test_a_settlement_that_died_before_the_commit_can_be_repeated(
-    raced: Account, branch: Branch
-) -> None:
-    request_id = hold(branch.membership, 60)
-
-    def die() -> None:
-        with transaction.atomic():
-            settle(request_id, 40)
-            _kill_this_connection()
-
-    together(raced, die)
-    assert figures(branch.membership) == (100, 0, 60)
-
-    assert settle(request_id, 40).outcome == "settled"
-    assert figures(branch.membership) == (100, 40, 0)
-
-
-def test_a_settlement_whose_answer_was_lost_can_be_repeated(raced: Account, branch: Branch) -> None:
-    request_id = hold(branch.membership, 60)
-
-    def die() -> None:
-        settle(request_id, 40)
-        _kill_this_connection()
-
-    together(raced, die)
-
-    assert settle(request_id, 40).outcome == "duplicate"
-    assert figures(branch.membership) == (100, 40, 0)
-
-
-def _kill_this_connection() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-
-
-def test_the_lock_of_a_key_is_given_back_when_its_holder_dies(
-    raced: Account, branch: Branch
-) -> None:
-    def die() -> None:
-        with transaction.atomic():
-            top_up(branch.membership, 7, key="once")
-            _kill_this_connection()
-
-    together(raced, die)
-
-    top_up(branch.membership, 7, key="once")
-    assert free_in(branch.membership) == 107
