@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Any
 
+from django.core.signals import setting_changed
 from django.test import Client
 
 from core.identity.models import User
@@ -10,6 +11,17 @@ from core.tenancy.connection import connection
 from core.tenancy.context import Account, in_account, in_public
 
 PUBLIC_HOST = "localhost"
+
+# Making it reads every static file; a server also does so once, and not for each visitor.
+_middleware: list[Any] = []
+
+
+def _forget_middleware(**_: Any) -> None:
+    _middleware.clear()
+
+
+# What it read from the settings is not what they now say.
+setting_changed.connect(_forget_middleware)
 
 
 class AccountClient(Client):
@@ -30,6 +42,12 @@ class AccountClient(Client):
             self.force_login(user)
 
     def request(self, **request: Any) -> Any:
+        handler: Any = self.handler
+        if handler._middleware_chain is None:
+            if not _middleware:
+                handler.load_middleware()
+                _middleware.append(handler._middleware_chain)
+            handler._middleware_chain = _middleware[0]
         before = connection.tenant
         try:
             return super().request(**request)

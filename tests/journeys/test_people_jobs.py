@@ -8,7 +8,8 @@ import pytest
 
 from tests.journeys.installation import Installation, Visitor
 
-PEOPLE = 4_000
+# Three batches of an import, so that a kill after the first leaves some undone.
+PEOPLE = 1_500
 # No worker touches a job for 30 seconds before it counts as lost, and beat looks each minute.
 RESUMED_WITHIN = 300
 
