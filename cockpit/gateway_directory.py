@@ -263,12 +263,12 @@ def _llm(row: CatalogueLlm, credential: Credential) -> Llm:
 def _deployment(row: CatalogueLlm, credential: Credential) -> Deployment:
     if credential.source == "demo":
         return Deployment("demo", row.deployment.upstream_model, is_demo=True)
-    assert credential.secret is not None
     return Deployment(
         provider=row.deployment.provider,
         upstream_model=row.deployment.upstream_model,
         api_base=row.deployment.api_base or None,
-        api_key=Secret(credential.secret.value),
+        api_key=Secret(credential.secret.value) if credential.secret else None,
+        options=tuple(sorted(row.deployment.options.items())),
     )
 
 

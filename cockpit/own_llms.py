@@ -18,9 +18,9 @@ from console.selectors.own_llms import (
 from core.gateway.ports import Deployment, Llm, Price, Probe, Secret
 from core.tenancy.context import AccountRef
 from core.vault import services as vault
+from tenants.models import PRICE_FIELDS
 from tenants.own_llms import OwnLlmCeiling, own_llm_ceiling
 from tenants.rules import least_prices
-from tenants.services.llms import PRICE_FIELDS
 from tenants.vendors import vendor_named
 
 log = structlog.get_logger(__name__)

@@ -76,6 +76,8 @@ def credential_badge(state: CredentialState | None) -> SafeString:
         return badge(format_html("{}{}", _("Own key"), ending), "success", "key")
     if state.source == "environment":
         return badge(_("Key from environment"), "success", "terminal", title=state.variable)
+    if state.source == "unneeded":
+        return badge(_("Needs none"), "success", "lock_open")
     if state.source == "demo":
         return badge(_("Demo answers"), "info", "theater_comedy")
     return badge(_("None"), "danger", "key_off", title=state.reason)

@@ -1,6 +1,5 @@
 """Forms of the super admin's pages. They check shapes; what may be is decided by the services."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -8,9 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 from core.kit.ids import uuid7
 from core.ui.forms import CockpitForm, CreditsField
+from tenants.forms import CredentialForm, LimitsForm, PricesForm, number_field, option_inputs
 from tenants.models import LlmKind
 from tenants.rules import time_zones
-from tenants.services.llms import PRICE_FIELDS
+from tenants.vendors import vendor_of
 
 PRODUCTS = (("copilot", "Copilot"), ("console", "Console"))
 PROVIDERS = (
@@ -32,7 +32,6 @@ PROVIDERS = (
     "vertex_ai",
     "xai",
 )
-CAPABILITIES = ("tools", "vision", "reasoning", "json", "audio", "image")
 
 
 class NamedForm(CockpitForm):
@@ -42,18 +41,6 @@ class NamedForm(CockpitForm):
         if name:
             kwargs["auto_id"] = f"{name}_%s"
         super().__init__(*args, **kwargs)
-
-
-def number_field(label: Any, *, step: str = "any", **options: Any) -> forms.DecimalField:
-    """Return the field of a number that is not negative."""
-    return forms.DecimalField(
-        label=label,
-        max_digits=14,
-        decimal_places=6,
-        localize=False,
-        widget=forms.NumberInput(attrs={"step": step, "inputmode": "decimal", "min": "0"}),
-        **options,
-    )
 
 
 def grouped_time_zones() -> list[Any]:
@@ -110,59 +97,18 @@ class PersonForm(NamedForm):
     name = forms.CharField(label=_("Name"), max_length=150, required=False)
 
 
-class PriceForm(NamedForm):
-    """A price row: US dollars per million tokens, for an image, for a request."""
-
-    input_usd = number_field(_("Input"), required=False)
-    output_usd = number_field(_("Output"), required=False)
-    cache_read_usd = number_field(_("Input read from cache"), required=False)
-    cache_write_usd = number_field(_("Input written to cache"), required=False)
-    reasoning_usd = number_field(_("Reasoning"), required=False)
-    audio_input_usd = number_field(_("Audio input"), required=False)
-    audio_output_usd = number_field(_("Audio output"), required=False)
-    image_each_usd = number_field(_("One image"), required=False)
-    request_usd = number_field(_("One request"), required=False)
-
-    def prices(self) -> dict[str, Decimal]:
-        """Return the prices that were named; a blank one has none of its own."""
-        return {
-            field: value
-            for field in PRICE_FIELDS
-            if (value := self.cleaned_data[field]) is not None
-        }
-
-    def main_fields(self) -> list[Any]:
-        """Return what nearly every LLM has a price for."""
-        return [self["input_usd"], self["output_usd"]]
-
-    def more_fields(self) -> list[Any]:
-        """Return the rest."""
-        return [self[field] for field in PRICE_FIELDS[2:]]
-
-    def has_more(self) -> bool:
-        """Whether one of the rest is filled in or refused, so that the page shows them."""
-        return any(field.errors or field.value() for field in self.more_fields())
+class PriceForm(PricesForm, NamedForm):
+    """A price row of the catalogue."""
 
 
-class DetailsForm(NamedForm):
+class DetailsForm(LimitsForm, NamedForm):
     """What people read about an LLM, and its limits."""
 
     title = forms.CharField(label=_("Title"), max_length=120)
     vendor = forms.CharField(label=_("Vendor"), max_length=60)
     kind = forms.ChoiceField(label=_("Kind"), choices=LlmKind.choices)
     description = forms.CharField(label=_("Description"), max_length=300, required=False)
-    context_window = forms.IntegerField(
-        label=_("Context window, tokens"), min_value=0, max_value=100_000_000
-    )
-    max_output_tokens = forms.IntegerField(
-        label=_("Longest answer, tokens"), min_value=0, max_value=100_000_000
-    )
-    capabilities = forms.MultipleChoiceField(
-        label=_("Capabilities"),
-        choices=[(name, name) for name in CAPABILITIES],
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-    )
+    field_order: tuple[str, ...] = ("title", "vendor", "kind", "description")
 
 
 class DeploymentForm(NamedForm):
@@ -187,6 +133,25 @@ class DeploymentForm(NamedForm):
         help_text=_("Only for a deployment of your own, such as vLLM or Azure."),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A vendor that needs more asks for it as soon as it is named.
+        provider = str(self.data.get("provider") or self.initial.get("provider") or "")
+        self.options = option_inputs(vendor_of(provider.strip()))
+        self.fields |= self.options
+
+    def where_fields(self) -> list[Any]:
+        """Return the fields that say where it runs."""
+        return [self[name] for name in (*DeploymentForm.base_fields, *self.options)]
+
+    def where(self) -> dict[str, Any]:
+        """Return where it runs, as the services take it."""
+        values = self.cleaned_data
+        return {
+            **{name: values[name] for name in DeploymentForm.base_fields},
+            "options": {name: values[name] for name in self.options},
+        }
+
 
 class NewLlmForm(DetailsForm, DeploymentForm, PriceForm):
     """A new LLM: what it is, where it runs, what it costs."""
@@ -200,13 +165,5 @@ class NewLlmForm(DetailsForm, DeploymentForm, PriceForm):
     field_order = ("name", "title", "vendor", "kind", "description")
 
 
-class CredentialForm(NamedForm):
-    """The platform's key for one LLM. Never rendered with a value, not even after an error."""
-
-    api_key = forms.CharField(
-        label=_("API key"),
-        max_length=4096,
-        strip=True,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=_("Stored sealed. Nobody can read it again; you see its last four characters."),
-    )
+class PlatformCredentialForm(CredentialForm, NamedForm):
+    """The platform's credential for one LLM."""

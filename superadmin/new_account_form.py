@@ -9,8 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from core.kit.ids import uuid7
 from core.ui.forms import CockpitForm, CreditsField
-from superadmin.forms import PRODUCTS, grouped_time_zones, number_field
+from superadmin.forms import PRODUCTS, grouped_time_zones
 from superadmin.plan_forms import plan_fields, terms_from
+from tenants.forms import number_field
 from tenants.models import Account, Llm
 from tenants.rules import SLUG_LENGTH, is_credit_factor
 from tenants.selectors import slug_fault

@@ -15,6 +15,7 @@ from core.tenancy.context import in_public
 from core.vault.models import SealedSecret
 from core.vault.services import Secret, SecretUnreadable, open_secrets
 from tenants.models import PlatformDeployment
+from tenants.vendors import vendor_of
 
 DEPLOYMENT_TABLE, DEPLOYMENT_COLUMN = "tenants_platformdeployment", "api_key"
 
@@ -34,7 +35,11 @@ VENDOR_VARIABLES = {
     "xai": "XAI_API_KEY",
 }
 
-Source = Literal["sealed", "environment", "demo", "none"]
+# `unneeded`: a server of one's own that asks nobody for a key, such as Ollama.
+Source = Literal["sealed", "environment", "unneeded", "demo", "none"]
+
+
+_KEYLESS = frozenset({"none", "optional_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,8 @@ def _state_of(deployment: PlatformDeployment, sealed: SealedSecret | None) -> Cr
     variable = "" if deployment.api_base else VENDOR_VARIABLES.get(deployment.provider, "")
     if variable and _given(variable):
         return CredentialState("environment", variable=variable)
+    if deployment.api_base and vendor_of(deployment.provider).credential in _KEYLESS:
+        return CredentialState("unneeded")
     if settings.DEMO:
         return CredentialState("demo", variable=variable)
     if not variable:

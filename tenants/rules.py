@@ -28,7 +28,7 @@ LLM_KINDS = (
 )  # fmt: skip
 _LENGTHS = {"title": 120, "vendor": 60, "provider": 40, "upstream_model": 120}
 # Tokens of special kinds, and what they cost where nobody names a price of their own for them.
-_PLAIN_PRICES = {
+PLAIN_PRICES = {
     "cache_read_usd": "input_usd",
     "cache_write_usd": "input_usd",
     "audio_input_usd": "input_usd",
@@ -98,8 +98,7 @@ def whole_price(named: Mapping[str, Decimal], parts: Iterable[str]) -> dict[str,
     Most of what an LLM that reasons writes is reasoning: free, it would be nearly free altogether.
     """
     return {
-        part: named.get(part, named.get(_PLAIN_PRICES.get(part, part), Decimal(0)))
-        for part in parts
+        part: named.get(part, named.get(PLAIN_PRICES.get(part, part), Decimal(0))) for part in parts
     }
 
 

@@ -139,6 +139,14 @@ def vendor_named(slug: str) -> Vendor | None:
     return _BY_SLUG.get(slug)
 
 
+def vendor_of(provider: str) -> Vendor:
+    """Return the vendor that LiteLLM calls by a name; one that wants a key where we know none."""
+    known = vendor_named(provider) or next(
+        (vendor for vendor in VENDORS if vendor.provider == provider), None
+    )
+    return known or Vendor(provider, provider, provider, takes_address=True)
+
+
 def credential_fields(vendor: Vendor) -> tuple[str, ...]:
     """Return what a vendor's credential consists of, by name of field."""
     return {
@@ -187,6 +195,12 @@ def credential_of(vendor: Vendor, given: Mapping[str, str]) -> tuple[str, dict[s
     }
     text = json.dumps(values) if vendor.credential == "aws" else values.get("api_key", "")
     return ("", faults) if faults else (text, {})
+
+
+def shown_of(vendor: Vendor, secret: str) -> str:
+    """Return the part of a credential that names it, and opens nothing by itself."""
+    part = {"aws": "aws_access_key_id", "google": "private_key_id"}.get(vendor.credential)
+    return str(json.loads(secret)[part]) if part else secret
 
 
 def _service_account(text: str) -> tuple[str, dict[str, str]]:

@@ -137,7 +137,7 @@ def _call(
             output_tokens=0 if failed else chance.randint(80, 1_500),
             outcome="error" if failed else "ok",
             status_code=502 if failed else 200,
-            error_code="upstream_error" if failed else "",
+            error_code="upstream_failed" if failed else "",
             upstream_model=llm,
             deployment="demo",
             latency_ms=chance.randint(600, 9_000),

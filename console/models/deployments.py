@@ -1,15 +1,12 @@
 """OwnLlm, OwnPrice, Deployment: LLMs that an account brings along."""
 
-from decimal import Decimal
-from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core.kit.ids import uuid7
-from tenants.models import LlmKind
+from tenants.models import LlmKind, PriceVersion
 from tenants.vendors import vendor_named
 
 
@@ -50,47 +47,17 @@ class OwnLlm(models.Model):
         return self.title
 
 
-def _price(label: Any) -> "models.DecimalField[Decimal, Decimal]":
-    return models.DecimalField(
-        label,
-        max_digits=14,
-        decimal_places=6,
-        default=Decimal(0),
-        validators=(MinValueValidator(Decimal(0)),),
-    )
+class OwnPrice(PriceVersion):
+    """What an own LLM costs where the platform does not say."""
 
-
-class OwnPrice(models.Model):
-    """What an own LLM costs, in US dollars per million tokens unless the name says otherwise.
-
-    Never edited: a new price is a new version, and every event keeps the version it was priced
-    with.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     llm = models.ForeignKey(OwnLlm, on_delete=models.PROTECT, related_name="own_prices")
-    version = models.PositiveIntegerField()
-    input_usd = _price(_("input"))
-    output_usd = _price(_("output"))
-    cache_read_usd = _price(_("input read from cache"))
-    cache_write_usd = _price(_("input written to cache"))
-    reasoning_usd = _price(_("reasoning"))
-    audio_input_usd = _price(_("audio input"))
-    audio_output_usd = _price(_("audio output"))
-    image_each_usd = _price(_("one image"))
-    request_usd = _price(_("one request"))
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by = models.CharField(max_length=254)
 
-    class Meta:
+    class Meta(PriceVersion.Meta):
+        abstract = False
         verbose_name = _("price of an own LLM")
-        ordering = ("-version",)
         constraints = (
             models.UniqueConstraint(fields=("llm", "version"), name="own_price_version_once"),
         )
-
-    def __str__(self) -> str:
-        return f"{self.llm} v{self.version}"
 
 
 class CheckOutcome(models.TextChoices):

@@ -7,7 +7,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from console.product import PRODUCT
-from console.selectors.logs import may_keep_content
+from console.selectors.logs import keeps_somebodys, may_keep_content
 from core.ui.forms import CockpitForm
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, render_page
@@ -53,6 +53,7 @@ def urls() -> list[URLPattern]:
             status=form.http_status,
             form=form,
             may_keep=may_keep,
+            keeps_nobodys=may_keep and kept.has_content and not keeps_somebodys(),
         )
 
     return [path("content/", content, name="content")]

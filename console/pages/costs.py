@@ -18,15 +18,21 @@ from console.selectors.logs import VIEW
 from core.access.scopes import EVERYTHING, Scope, scope_of
 from core.hierarchy.selectors import member_of_user
 from core.kit.money import format_credits
-from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
-from core.ui.product.usage import Rank
+from core.ui.product.spending import (
+    Rank,
+    Ranking,
+    period_choices,
+    rankings,
+    spending_chart,
+)
 from core.ui.templatetags.cockpit import count, usd
 from core.usage import selectors
 from core.usage.selectors import Dimension
 
 PERIODS = (7, 30, 90)
 _TOP = 10
+_SHOWN: tuple[Dimension, ...] = ("key", "llm", "team")
 _NOBODY = UUID(int=0)
 
 
@@ -53,7 +59,7 @@ def urls() -> list[URLPattern]:
             title=_("Costs"),
             part=part,
             days=days,
-            periods=[(each, f"?{_query(each, part)}", each == days) for each in PERIODS],
+            periods=period_choices(PERIODS, days, lambda each: f"?{_query(each, part)}"),
             switch=switch(request, f"days={days}"),
             query=_query(days, part),
             totals=totals,
@@ -61,7 +67,9 @@ def urls() -> list[URLPattern]:
             tokens_hint=_("%(input)s in, %(output)s out")
             % {"input": count(totals.input_tokens), "output": count(totals.output_tokens)},
             each=totals.credits // totals.calls if totals.calls else None,
-            chart=_by_day(part, days),
+            chart=spending_chart(
+                selectors.totals_by_day(PRODUCT.slug, part.scope, days=days, **part.ids)
+            ),
             rankings=_rankings(part, since),
             performance_href=f"{reverse('console:performance')}?{_query(days, part)}",
         )
@@ -98,19 +106,18 @@ def _query(days: int, part: Part) -> str:
     return f"days={days}{'&whose=mine' if part.is_own else ''}"
 
 
-def _rankings(part: Part, since: Any) -> list[tuple[str, str, list[Rank]]]:
-    found: list[tuple[str, str, Dimension]] = [
-        (_("By key"), "key", "key"),
-        (_("By LLM"), "neurology", "llm"),
-        (_("By team"), "groups", "team"),
-    ]
-    rankings = []
-    for title, icon, dimension in found:
-        rows = _rows(part, dimension, since)
-        # Several people have a key that they call "laptop".
-        owners = owners_of(row.id for row in rows) if dimension == "key" and not part.is_own else {}
-        rankings.append((title, icon, [_rank(row, dimension, owners) for row in rows]))
-    return rankings
+def _rankings(part: Part, since: Any) -> list[Ranking]:
+    rows: dict[Dimension, list[selectors.Row]] = {
+        dimension: _rows(part, dimension, since) for dimension in _SHOWN
+    }
+    # Several people have a key that they call "laptop".
+    owners = {} if part.is_own else owners_of(row.id for row in rows["key"])
+    return rankings(
+        ((_("By key"), "key", "key"), (_("By LLM"), "neurology", "llm"),
+         (_("By team"), "groups", "team")),
+        rows.__getitem__,
+        lambda dimension, row: _rank(row, dimension, owners),
+    )  # fmt: skip
 
 
 def _rows(part: Part, dimension: Dimension, since: Any) -> list[selectors.Row]:
@@ -130,22 +137,11 @@ def _rank(row: selectors.Row, dimension: Dimension, owners: Mapping[str, str]) -
     return Rank(label, row.calls, row.credits, href)
 
 
-def _by_day(part: Part, days: int) -> Chart:
-    rows = selectors.totals_by_day(PRODUCT.slug, part.scope, days=days, **part.ids)
-    return Chart(
-        labels=day_labels(row.day for row in rows),
-        series=[Series(_("Credits"), in_credits(row.credits for row in rows))],
-        unit="credits",
-        summary=_("Credits on each of the last %d days") % days,
-    )
-
-
 def _write(out: Any, part: Part, days: int) -> None:
     """Write one table: every value of each dimension with its sums, amounts exact."""
     since = selectors.first_moment(days)
     out.writerow(("by", "id", "name", "calls", "errors", "tokens", "cost usd", "credits"))
-    dimensions: tuple[Dimension, ...] = ("key", "llm", "team")
-    for dimension in dimensions:
+    for dimension in _SHOWN:
         for row in selectors.totals_by(
             PRODUCT.slug, part.scope, dimension, since=since, limit=10_000, **part.ids
         ):

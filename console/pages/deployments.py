@@ -9,7 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from console.models import CheckOutcome, Deployment
-from console.pages.deployment_forms import CredentialForm, DeploymentForm, vendor_choices
+from console.pages.deployment_forms import DeploymentForm, vendor_choices
 from console.pages.own_llms import account_of, back_to, crumbs, llm_rows
 from console.pages.verdicts import what_to_do
 from console.selectors import own_llms as selectors
@@ -18,6 +18,7 @@ from console.services import deployment_tests, deployments as services
 from core.kit.problems import NotFound
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from tenants.forms import CredentialForm
 from tenants.own_llms import own_llm_ceiling
 from tenants.vendors import Vendor, vendor_named
 

@@ -20,10 +20,10 @@ from console.services.key_settings import limits_of
 from core.access.scopes import EVERYTHING
 from core.credits.caps import CapState
 from core.kit.clock import now
-from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.middleware import actor_of
 from core.ui.once import is_first_time, new_nonce, sent_before, shown_once
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from core.ui.product.spending import spending_chart
 from core.ui.templatetags.cockpit import percent_of
 from core.usage import selectors as usage
 
@@ -139,7 +139,10 @@ def _show(
         budget=_budget(budget_of(key.pk)),
         days=DAYS,
         totals=usage.totals(PRODUCT.slug, EVERYTHING, since=usage.first_moment(DAYS), **about_key),
-        chart=_chart(usage.totals_by_day(PRODUCT.slug, EVERYTHING, days=DAYS, **about_key)),
+        chart=spending_chart(
+            usage.totals_by_day(PRODUCT.slug, EVERYTHING, days=DAYS, **about_key),
+            _("Credits of this key on each of the last %d days"),
+        ),
     )
 
 
@@ -153,12 +156,3 @@ def _budget(cap: CapState | None) -> dict[str, Any] | None:
         "window": cap.window,
         "percent": percent_of(used, cap.amount) if cap.amount else 100,
     }
-
-
-def _chart(days: list[usage.Day]) -> Chart:
-    return Chart(
-        labels=day_labels(row.day for row in days),
-        series=[Series(_("Credits"), in_credits(row.credits for row in days))],
-        unit="credits",
-        summary=_("Credits of this key on each of the last %d days") % len(days),
-    )

@@ -13,7 +13,6 @@ from console.models import Deployment, OwnLlm
 from console.pages.deployment_forms import (
     OwnLlmDetailsForm,
     OwnLlmForm,
-    OwnPriceForm,
     vendor_choices,
 )
 from console.selectors import own_llms as selectors
@@ -28,8 +27,8 @@ from console.services import own_llms as services
 from core.access.selectors import active_llm_ids
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
+from tenants.forms import PricesForm, typed_price
 from tenants.own_llms import own_llm_ceiling
-from tenants.services.llms import PRICE_FIELDS
 
 _HOME = "console:own-llms"
 _MANAGE = selectors.MANAGE
@@ -102,7 +101,7 @@ def urls() -> list[URLPattern]:
     @page(permission=_MANAGE, methods=("POST",))
     def price(request: HttpRequest, own_llm_id: UUID) -> HttpResponse:
         llm = selectors.own_llm_named(own_llm_id)
-        form = OwnPriceForm(request.POST)
+        form = PricesForm(request.POST)
         if form.is_valid():
             with problems_as_form_errors(form):
                 services.set_own_price(
@@ -169,7 +168,7 @@ def llm_rows(llms: list[OwnLlm]) -> list[LlmRow]:
 
 
 def _show(
-    request: HttpRequest, llm: OwnLlm, form: OwnLlmDetailsForm, price_form: OwnPriceForm
+    request: HttpRequest, llm: OwnLlm, form: OwnLlmDetailsForm, price_form: PricesForm
 ) -> HttpResponse:
     [row] = llm_rows([llm])
     ceiling = own_llm_ceiling(account_of(request).id)
@@ -204,15 +203,9 @@ def _details_form(request: HttpRequest, llm: OwnLlm, posted: Any) -> OwnLlmDetai
     )
 
 
-def _price_form(llm: OwnLlm) -> OwnPriceForm:
+def _price_form(llm: OwnLlm) -> PricesForm:
     last = next(iter(llm.own_prices.all()), None)
-    if last is None:
-        return OwnPriceForm(initial=_suggested(llm))
-    values = {name: getattr(last, name) for name in PRICE_FIELDS}
-    return OwnPriceForm(
-        # Normalized alone, ten dollars would be 1E+1.
-        initial={name: f"{value.normalize():f}" for name, value in values.items() if value}
-    )
+    return PricesForm(initial=typed_price(last) if last else _suggested(llm))
 
 
 def _suggested(llm: OwnLlm) -> dict[str, str]:

@@ -8,6 +8,7 @@ from console.product import PRODUCT
 from core.access.features import CONTENT_LOGGING
 from core.access.permissions import may
 from core.access.scopes import NOTHING, scope_of
+from core.access.selectors import feature_switches
 from core.credits.models import UsageEvent
 from core.identity.models import User
 from core.usage import logs
@@ -32,3 +33,9 @@ def event_of(log: CallLog) -> UsageEvent | None:
 def may_keep_content(account_id: UUID) -> bool:
     """Whether the super admin lets an account keep what is said in calls."""
     return CONTENT_LOGGING not in withheld_features(account_id, PRODUCT.slug)
+
+
+def keeps_somebodys() -> bool:
+    """Whether the feature that keeps content is switched on anywhere in the account."""
+    switches = feature_switches(PRODUCT.slug).get(CONTENT_LOGGING, {})
+    return any(switch.is_on for switch in switches.values())

@@ -10,6 +10,7 @@ from console.models import Deployment, OwnLlm
 from console.selectors.own_llms import CREDENTIAL_COLUMN, CREDENTIAL_TABLE
 from console.services.own_llms import PRODUCT, locked
 from core.audit import verbs
+from core.audit.changes import apply_changes
 from core.audit.services import Actor, record
 from core.gateway.egress import AddressRefused, check_address
 from core.kit.clock import now
@@ -24,6 +25,7 @@ from tenants.vendors import (
     credential_of,
     model_fault,
     option_faults,
+    shown_of,
     vendor_named,
 )
 
@@ -110,24 +112,14 @@ def change_deployment(
         place = {field: changes.get(field, getattr(row, field)) for field in _PLACE}
         faults |= _place_faults(allowed_vendor(row.vendor, ceiling), place, ceiling)
     _raise(faults)
-    before = {field: getattr(row, field) for field in changes}
-    changed = {field: value for field, value in changes.items() if value != before[field]}
-    if not changed:
+    before, after = apply_changes(row, changes)
+    if not after:
         return row
-    for field, value in changed.items():
-        setattr(row, field, value)
-    row.save(update_fields=tuple(changed))
-    record(
-        actor=actor,
-        verb=DEPLOYMENT_CHANGED,
-        target=_target(row),
-        before={field: before[field] for field in changed},
-        after=changed,
-        product=PRODUCT,
-    )
-    if "api_base" in changed:
+    record(actor=actor, verb=DEPLOYMENT_CHANGED, target=_target(row), before=before, after=after,
+           product=PRODUCT)  # fmt: skip
+    if "api_base" in after:
         vault.erase(**_sealed_at(row))
-    if set(changed) & set(_PLACE):
+    if set(after) & set(_PLACE):
         _forget_test(row)
         _find_twin(row.llm)
     bump_policy()
@@ -252,7 +244,10 @@ def _forget_test(row: Deployment) -> None:
 
 
 def _seal(row: Deployment, secret: str, actor: Actor) -> None:
-    vault.seal(**_sealed_at(row), value=secret, sealed_by=actor.label)
+    known = vendor_named(row.vendor)
+    assert known is not None
+    shown = shown_of(known, secret)
+    vault.seal(**_sealed_at(row), value=secret, shown=shown, sealed_by=actor.label)
     record(actor=actor, verb=CREDENTIAL_SET, target=_target(row), product=PRODUCT)
 
 

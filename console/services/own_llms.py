@@ -11,15 +11,16 @@ from console.models import Deployment, OwnLlm, OwnPrice
 from console.selectors.own_llms import CREDENTIAL_COLUMN, CREDENTIAL_TABLE, floor_of
 from core.access.services import switch_llm_off, switch_llm_on
 from core.audit import verbs
+from core.audit.changes import apply_changes
 from core.audit.services import Actor, record
 from core.kit.clock import now
 from core.kit.problems import Conflict, InvalidInput
 from core.tenancy.context import Account
 from core.tenancy.policy import bump_policy
 from core.vault import services as vault
-from tenants.rules import is_price, least_prices, llm_fault, whole_price
+from tenants.rules import least_prices, llm_fault
 from tenants.selectors import offered_llms
-from tenants.services.llms import PRICE_FIELDS
+from tenants.services.prices import check_prices, start_version
 
 PRODUCT = "console"
 MOST_RETRIES = 3
@@ -99,22 +100,11 @@ def change_own_llm(*, llm: OwnLlm, actor: Actor, **changes: Any) -> OwnLlm:
     llm = locked(llm)
     if changes.get("fallback") == llm.name:
         raise _wrong("fallback", "An LLM cannot answer in its own stead.")
-    before = {field: getattr(llm, field) for field in changes}
-    changed = {field: value for field, value in changes.items() if value != before[field]}
-    if not changed:
-        return llm
-    for field, value in changed.items():
-        setattr(llm, field, value)
-    llm.save(update_fields=tuple(changed))
-    record(
-        actor=actor,
-        verb=OWN_LLM_CHANGED,
-        target=target_of(llm),
-        before={field: before[field] for field in changed},
-        after=changed,
-        product=PRODUCT,
-    )
-    bump_policy()
+    before, after = apply_changes(llm, changes)
+    if after:
+        record(actor=actor, verb=OWN_LLM_CHANGED, target=target_of(llm), before=before,
+               after=after, product=PRODUCT)  # fmt: skip
+        bump_policy()
     return llm
 
 
@@ -154,22 +144,22 @@ def set_own_price(
     llm = locked(llm)
     if llm.catalogue_id is not None:
         raise Conflict(f"{llm} is in the platform's catalogue, whose price counts.")
-    _check_prices(llm.kind, prices, floor_of(account.id))
-    last = OwnPrice.objects.filter(llm=llm).order_by("-version").first()
-    wanted = whole_price(prices, PRICE_FIELDS)
-    if last is not None and wanted == {field: getattr(last, field) for field in PRICE_FIELDS}:
-        return last
-    version = last.version + 1 if last is not None else 1
-    row = OwnPrice.objects.create(llm=llm, version=version, created_by=actor.label, **wanted)
-    record(
+    check_prices(
+        prices,
+        least=least_prices(llm.kind, floor_of(account.id)),
+        needed=_NEEDED.get(llm.kind, ("input_usd",)),
+    )
+    row, is_new = start_version(
+        OwnPrice,
+        llm=llm,
+        prices=prices,
         actor=actor,
         verb=OWN_PRICE_SET,
         target=target_of(llm),
-        before=None if last is None else {"version": last.version, **_named(last)},
-        after={"version": row.version, **_named(row)},
         product=PRODUCT,
     )
-    bump_policy()
+    if is_new:
+        bump_policy()
     return row
 
 
@@ -208,40 +198,6 @@ def _fault(field: str, value: Any) -> str:
     if field == "capabilities" and not all(str(each).isalnum() for each in value):
         return "Name capabilities in single words."
     return llm_fault(field, value)
-
-
-def _check_prices(kind: str, prices: Mapping[str, Decimal], floor: Decimal) -> None:
-    unknown = set(prices) - set(PRICE_FIELDS)
-    if unknown:
-        raise InvalidInput(f"There is no price called {', '.join(sorted(unknown))}.")
-    faults = {
-        field: "Enter US dollars from 0 to 1,000,000 with at most six decimals."
-        for field, price in prices.items()
-        if not is_price(price)
-    }
-    given = {**dict.fromkeys(_NEEDED.get(kind, ("input_usd",)), Decimal(0)), **prices}
-    for field, least in least_prices(kind, floor).items():
-        if field not in faults and given.get(field, least) < least:
-            each = "a picture" if field == "image_each_usd" else "a million"
-            faults[field] = f"The platform's least price is ${least.normalize():f} {each}."
-    if not faults and not any(prices.values()):
-        faults["request_usd"] = "At least one price must be above zero."
-    if faults:
-        raise InvalidInput(
-            " ".join(dict.fromkeys(faults.values())),
-            errors=[
-                {"pointer": f"/{field}", "code": "price", "detail": detail}
-                for field, detail in faults.items()
-            ],
-        )
-
-
-def _named(row: OwnPrice) -> dict[str, str]:
-    return {
-        field: f"{value.normalize():f}"
-        for field in PRICE_FIELDS
-        if (value := Decimal(getattr(row, field)))
-    }
 
 
 def _taken(name: str, detail: str) -> LlmNameTaken:

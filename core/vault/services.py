@@ -43,9 +43,12 @@ class Secret:
 
 @transaction.atomic
 def seal(
-    *, table: str, row: UUID | str, column: str, value: str, sealed_by: str = ""
+    *, table: str, row: UUID | str, column: str, value: str, shown: str = "", sealed_by: str = ""
 ) -> SealedSecret:
-    """Store a secret for one column of one row of this schema; a former one is overwritten."""
+    """Store a secret for one column of one row of this schema; a former one is overwritten.
+
+    `shown` is the part of it by whose end people tell it apart; without one, all of it.
+    """
     key = _current_key()
     nonce = os.urandom(_NONCE_BYTES)
     place = _place(table, str(row), column, key.version)
@@ -59,7 +62,7 @@ def seal(
             "nonce": nonce,
             "ciphertext": ciphertext,
             # Four characters of a short secret would give too much of it away.
-            "last_four": value[-4:] if len(value) >= 16 else "",
+            "last_four": (shown or value)[-4:] if len(shown or value) >= 16 else "",
             "sealed_by": sealed_by,
         },
     )

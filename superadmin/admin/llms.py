@@ -14,10 +14,9 @@ from unfold.decorators import display
 
 from core.ui.filters import MenuFilter
 from core.ui.sites import super_site
-from core.ui.templatetags.cockpit import initials
+from core.ui.templatetags.cockpit import dollars, initials
 from superadmin.admin.lists import PlatformList
 from superadmin.badges import badge, credential_badge, number, two_lines
-from superadmin.templatetags.platform import dollars
 from tenants.credentials import credential_states
 from tenants.models import Llm, LlmKind, PriceRow
 

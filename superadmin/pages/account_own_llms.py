@@ -10,8 +10,9 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors
-from superadmin.forms import NamedForm, number_field
+from superadmin.forms import NamedForm
 from superadmin.pages.account import back_to, render_account
+from tenants.forms import number_field
 from tenants.models import OwnLlmTerms
 from tenants.own_llms import own_llm_terms
 from tenants.selectors import account_named

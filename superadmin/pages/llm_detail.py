@@ -1,6 +1,5 @@
 """One LLM of the catalogue: prices, where it runs, its credential, who is offered it."""
 
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -14,17 +13,19 @@ from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, problems_as_messages, render_page
 from superadmin.forms import (
     PROVIDERS,
-    CredentialForm,
     DeploymentForm,
     DetailsForm,
+    PlatformCredentialForm,
     PriceForm,
     ReasonForm,
 )
 from superadmin.selectors.catalogue import offers_of
 from tenants.credentials import credential_states
+from tenants.forms import typed_price
 from tenants.models import Llm
 from tenants.selectors import llm_by_id
 from tenants.services import llms as services
+from tenants.vendors import credential_fields, vendor_of
 
 _PERMISSION = "platform.manage_catalogue"
 _AUDIT_TAIL = 6
@@ -55,7 +56,7 @@ def change_deployment(request: HttpRequest, llm_id: UUID) -> HttpResponse:
     form = DeploymentForm(request.POST, name="deployment")
     if form.is_valid():
         with problems_as_form_errors(form):
-            services.change_deployment(llm=llm, **form.cleaned_data, actor=actor_of(request))
+            services.change_deployment(llm=llm, **form.where(), actor=actor_of(request))
             return _done(request, llm, _("Saved where it runs."))
     return _llm(request, llm, deployment=form)
 
@@ -75,13 +76,16 @@ def set_price(request: HttpRequest, llm_id: UUID) -> HttpResponse:
 
 @page(permission=_PERMISSION, methods=("POST",))
 def set_credential(request: HttpRequest, llm_id: UUID) -> HttpResponse:
-    """Seal the platform's key for an LLM."""
+    """Seal the platform's credential for an LLM."""
     llm = llm_by_id(llm_id)
-    form = CredentialForm(request.POST, name="credential")
+    vendor = vendor_of(llm.deployment.provider)
+    form = PlatformCredentialForm(request.POST, vendor=vendor, name="credential")
     if form.is_valid():
         with problems_as_form_errors(form):
             services.set_credential(
-                deployment=llm.deployment, **form.cleaned_data, actor=actor_of(request)
+                deployment=llm.deployment,
+                credential=form.credential(),
+                actor=actor_of(request),
             )
             return _done(request, llm, _("The credential is stored sealed."))
     return _llm(request, llm, credential=form)
@@ -120,12 +124,13 @@ def restore(request: HttpRequest, llm_id: UUID) -> HttpResponse:
 def _llm(request: HttpRequest, llm: Llm, **bound: Any) -> HttpResponse:
     prices = list(llm.prices.all())
     deployment = getattr(llm, "deployment", None)
+    vendor = vendor_of(deployment.provider if deployment else "")
     entries, _earlier = shown_entries(about=llm.pk, limit=_AUDIT_TAIL)
     forms = {
         "details": DetailsForm(name="details", initial=_details(llm)),
         "deployment": DeploymentForm(name="deployment", initial=_where(deployment)),
-        "price": PriceForm(name="price", initial=_prices(prices[0]) if prices else {}),
-        "credential": CredentialForm(name="credential"),
+        "price": PriceForm(name="price", initial=typed_price(prices[0] if prices else None)),
+        "credential": PlatformCredentialForm(vendor=vendor, name="credential"),
         "retire": ReasonForm(name="retire"),
         **bound,
     }
@@ -143,6 +148,8 @@ def _llm(request: HttpRequest, llm: Llm, **bound: Any) -> HttpResponse:
         offers=offers_of(llm, prices[0] if prices else None),
         forms=forms,
         providers=PROVIDERS,
+        options=_options(deployment),
+        takes_credential=bool(credential_fields(vendor)),
         entries=entries,
     )
 
@@ -152,16 +159,16 @@ def _details(llm: Llm) -> dict[str, Any]:
 
 
 def _where(deployment: Any) -> dict[str, Any]:
-    return {field: getattr(deployment, field, "") for field in DeploymentForm.base_fields}
+    fields = {field: getattr(deployment, field, "") for field in DeploymentForm.base_fields}
+    return {**fields, **getattr(deployment, "options", {})}
 
 
-def _prices(row: Any) -> dict[str, Any]:
-    """Return a price row as people would type it: without zeros nobody asked for."""
-    return {
-        field: f"{value.normalize():f}"
-        for field in services.PRICE_FIELDS
-        if (value := Decimal(getattr(row, field)))
-    }
+def _options(deployment: Any) -> list[tuple[Any, str]]:
+    """Return what the vendor needs besides, each with what people call it."""
+    if deployment is None:
+        return []
+    known = vendor_of(deployment.provider).options
+    return [(each.label, deployment.options.get(each.name, "")) for each in known]
 
 
 def _done(request: HttpRequest, llm: Llm, text: Any) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from core.ui.middleware import actor_of
 from core.ui.pages import page, problems_as_form_errors, render_page
-from superadmin.forms import PROVIDERS, DeploymentForm, DetailsForm, NewLlmForm
+from superadmin.forms import PROVIDERS, DetailsForm, NewLlmForm
 from tenants.models import Llm
 from tenants.services.llms import create_llm
 
@@ -32,7 +32,7 @@ def new_llm(request: HttpRequest) -> HttpResponse:
         form=form,
         details=[form[name] for name in ("title", "vendor", "kind", "description")],
         limits=[form[name] for name in ("context_window", "max_output_tokens")],
-        deployment=[form[name] for name in DeploymentForm.base_fields],
+        deployment=form.where_fields(),
         providers=PROVIDERS,
     )
 
@@ -42,7 +42,6 @@ _INITIAL = {"context_window": 128_000, "max_output_tokens": 8_192, "kind": "chat
 
 def _create(request: HttpRequest, form: NewLlmForm) -> Llm:
     values: dict[str, Any] = {
-        name: form.cleaned_data[name]
-        for name in ("name", *DetailsForm.base_fields, *DeploymentForm.base_fields)
+        name: form.cleaned_data[name] for name in ("name", *DetailsForm.base_fields)
     }
-    return create_llm(**values, prices=form.prices(), actor=actor_of(request))
+    return create_llm(**values, **form.where(), prices=form.prices(), actor=actor_of(request))

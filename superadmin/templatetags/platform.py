@@ -1,4 +1,4 @@
-"""Prices, plans, moments and credential states as the super admin reads them."""
+"""Prices in credits, plans, moments and credential states as the super admin reads them."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -8,43 +8,15 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext
 
 from core.ui.templatetags.cockpit import credits as credits_text
 from superadmin.badges import credential_badge, statement_badge
 from superadmin.wording import rhythm_text
 from tenants.credentials import CredentialState
-from tenants.models import PriceRow, Rollover
+from tenants.models import Rollover
 
 register = template.Library()
-
-
-@register.filter
-def dollars(price: Decimal | None) -> str:
-    """A price in US dollars with the digits it was set with, and at least two."""
-    if price is None:
-        return "–"
-    text = f"{price.normalize():f}"
-    whole, _point, fraction = text.partition(".")
-    return f"${int(whole):,}.{fraction.ljust(2, '0')}"
-
-
-@register.filter
-def other_parts(row: PriceRow) -> str:
-    """What a price names beside input and output."""
-    return ", ".join(
-        f"{label} {dollars(price)}"
-        for label, price in (
-            (_("cached input"), row.cache_read_usd),
-            (_("written to cache"), row.cache_write_usd),
-            (_("reasoning"), row.reasoning_usd),
-            (_("audio in"), row.audio_input_usd),
-            (_("audio out"), row.audio_output_usd),
-            (_("image"), row.image_each_usd),
-            (_("request"), row.request_usd),
-        )
-        if price
-    )
 
 
 @register.filter

@@ -1,14 +1,11 @@
 """The LLM catalogue: LLMs, their prices, where they run, and who is offered them."""
 
-from decimal import Decimal
-from typing import Any
-
-from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core.kit.ids import uuid7
 from tenants.models.accounts import Account
+from tenants.models.prices import PriceVersion
 
 
 class LlmKind(models.TextChoices):
@@ -52,54 +49,25 @@ class Llm(models.Model):
         return self.title
 
 
-def _price(label: Any) -> "models.DecimalField[Decimal, Decimal]":
-    return models.DecimalField(
-        label,
-        max_digits=14,
-        decimal_places=6,
-        default=Decimal(0),
-        validators=(MinValueValidator(Decimal(0)),),
-    )
+class PriceRow(PriceVersion):
+    """What an LLM of the catalogue costs."""
 
-
-class PriceRow(models.Model):
-    """What an LLM costs, in US dollars per million tokens unless the name says otherwise.
-
-    Never edited: a new price is a new version, and every event keeps the version it was priced
-    with.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     llm = models.ForeignKey(Llm, on_delete=models.PROTECT, related_name="prices")
-    version = models.PositiveIntegerField()
-    input_usd = _price(_("input"))
-    output_usd = _price(_("output"))
-    cache_read_usd = _price(_("input read from cache"))
-    cache_write_usd = _price(_("input written to cache"))
-    reasoning_usd = _price(_("reasoning"))
-    audio_input_usd = _price(_("audio input"))
-    audio_output_usd = _price(_("audio output"))
-    image_each_usd = _price(_("one image"))
-    request_usd = _price(_("one request"))
-    created_at = models.DateTimeField(auto_now_add=True)
-    created_by = models.CharField(max_length=254)
 
-    class Meta:
+    class Meta(PriceVersion.Meta):
+        abstract = False
         verbose_name = _("price row")
-        ordering = ("-version",)
         constraints = (
             models.UniqueConstraint(fields=("llm", "version"), name="each_price_version_once"),
         )
-
-    def __str__(self) -> str:
-        return f"{self.llm} v{self.version}"
 
 
 class PlatformDeployment(models.Model):
     """Where the platform runs an LLM: LiteLLM's provider and model name, and a sealed credential.
 
-    Without a credential of its own it uses the vendor's key from the environment; without that,
-    and only in a demo, the demo provider answers.
+    `options` are what the vendor needs besides, such as a region or a project. Without a credential
+    of its own it uses the vendor's key from the environment; without that, and only in a demo, the
+    demo provider answers.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -107,6 +75,7 @@ class PlatformDeployment(models.Model):
     provider = models.CharField(_("provider"), max_length=40)
     upstream_model = models.CharField(_("model at the provider"), max_length=120)
     api_base = models.URLField(_("base URL"), blank=True)
+    options = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name = _("platform deployment")

@@ -1,14 +1,13 @@
 """The catalogue: LLMs, price rows, platform deployments and their credentials."""
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 
 from core.audit import verbs
+from core.audit.changes import apply_changes
 from core.audit.services import Actor, record
 from core.kit.clock import now
 from core.kit.problems import Conflict, InvalidInput
@@ -18,19 +17,10 @@ from core.vault import services as vault
 from core.vault.models import SealedSecret
 from tenants.credentials import DEPLOYMENT_COLUMN, DEPLOYMENT_TABLE
 from tenants.models import Account, Llm, PlatformDeployment, PriceRow
-from tenants.rules import is_price, llm_fault, whole_price
+from tenants.rules import llm_fault
+from tenants.services.prices import check_prices, start_version
+from tenants.vendors import credential_fields, credential_of, option_faults, shown_of, vendor_of
 
-PRICE_FIELDS = (
-    "input_usd",
-    "output_usd",
-    "cache_read_usd",
-    "cache_write_usd",
-    "reasoning_usd",
-    "audio_input_usd",
-    "audio_output_usd",
-    "image_each_usd",
-    "request_usd",
-)
 _DETAILS = (
     "title",
     "vendor",
@@ -40,7 +30,6 @@ _DETAILS = (
     "max_output_tokens",
     "capabilities",
 )
-_LONGEST_KEY = 4_096
 
 LLM_CREATED = verbs.register("llm.created", "{actor} added {target} to the catalogue", icon="add")
 LLM_CHANGED = verbs.register("llm.changed", "{actor} changed {target} in the catalogue")
@@ -70,6 +59,7 @@ def create_llm(
     upstream_model: str,
     prices: Mapping[str, Decimal],
     api_base: str = "",
+    options: Mapping[str, str] | None = None,
     actor: Actor,
     **details: Any,
 ) -> Llm:
@@ -80,8 +70,8 @@ def create_llm(
         InvalidInput: a detail that cannot be, or no price above zero.
     """
     values = {"title": title, "vendor": vendor, **details}
-    _check({"name": name, **values, "provider": provider, "upstream_model": upstream_model,
-            "api_base": api_base})  # fmt: skip
+    where = _where(provider, upstream_model, api_base, options)
+    _check({"name": name, **values, **where})
     try:
         with transaction.atomic():
             llm = Llm.objects.create(name=name, **values)
@@ -89,9 +79,7 @@ def create_llm(
         detail = f"The catalogue has an LLM called {name} already."
         errors = [{"pointer": "/name", "code": "name_taken", "detail": detail}]
         raise Conflict(detail, errors=errors) from None
-    PlatformDeployment.objects.create(
-        llm=llm, provider=provider, upstream_model=upstream_model, api_base=api_base
-    )
+    PlatformDeployment.objects.create(llm=llm, **where)
     record(actor=actor, verb=LLM_CREATED, target=_target(llm), after={"name": name})
     set_price(llm=llm, prices=prices, actor=actor)
     return llm
@@ -106,27 +94,22 @@ def change_llm(*, llm: Llm, actor: Actor, **changes: Any) -> Llm:
     """
     assert set(changes) <= set(_DETAILS), changes
     _check(changes)
-    before = {field: getattr(llm, field) for field in changes}
-    changed = {field: value for field, value in changes.items() if value != before[field]}
-    if not changed:
-        return llm
-    for field, value in changed.items():
-        setattr(llm, field, value)
-    llm.save(update_fields=tuple(changed))
-    record(
-        actor=actor,
-        verb=LLM_CHANGED,
-        target=_target(llm),
-        before={field: before[field] for field in changed},
-        after=changed,
-    )
-    _bump_offered(llm)
+    before, after = apply_changes(llm, changes)
+    if after:
+        record(actor=actor, verb=LLM_CHANGED, target=_target(llm), before=before, after=after)
+        _bump_offered(llm)
     return llm
 
 
 @transaction.atomic
 def change_deployment(
-    *, llm: Llm, provider: str, upstream_model: str, api_base: str = "", actor: Actor
+    *,
+    llm: Llm,
+    provider: str,
+    upstream_model: str,
+    api_base: str = "",
+    options: Mapping[str, str] | None = None,
+    actor: Actor,
 ) -> PlatformDeployment:
     """Change where the platform runs an LLM.
 
@@ -134,19 +117,16 @@ def change_deployment(
     nobody can have it sent to a host of their own.
 
     Raises:
-        InvalidInput: a detail that cannot be.
+        InvalidInput: a detail that cannot be, or an option that the vendor needs or does not have.
     """
-    values = {"provider": provider, "upstream_model": upstream_model, "api_base": api_base}
-    _check(values)
+    where = _where(provider, upstream_model, api_base, options)
+    _check(where)
     row = PlatformDeployment.objects.select_for_update().get(llm=llm)
-    before = {field: getattr(row, field) for field in values}
-    if before == values:
+    before, after = apply_changes(row, where)
+    if not after:
         return row
-    for field, value in values.items():
-        setattr(row, field, value)
-    row.save(update_fields=tuple(values))
-    record(actor=actor, verb=DEPLOYMENT_CHANGED, target=_target(llm), before=before, after=values)
-    if (provider, api_base) != (before["provider"], before["api_base"]):
+    record(actor=actor, verb=DEPLOYMENT_CHANGED, target=_target(llm), before=before, after=after)
+    if {"provider", "api_base"} & set(after):
         remove_credential(deployment=row, actor=actor)
     _bump_offered(llm)
     return row
@@ -161,43 +141,38 @@ def set_price(*, llm: Llm, prices: Mapping[str, Decimal], actor: Actor) -> Price
     Raises:
         InvalidInput: an unknown part, a price out of range, or nothing above zero.
     """
-    _check_prices(prices)
+    check_prices(prices)
     Llm.objects.select_for_update().get(pk=llm.pk)
-    last = PriceRow.objects.filter(llm=llm).order_by("-version").first()
-    wanted = whole_price(prices, PRICE_FIELDS)
-    if last is not None and wanted == {field: getattr(last, field) for field in PRICE_FIELDS}:
-        return last
-    highest = PriceRow.objects.filter(llm=llm).aggregate(last=Max("version"))["last"] or 0
-    row = PriceRow.objects.create(llm=llm, version=highest + 1, created_by=actor.label, **wanted)
-    record(
-        actor=actor,
-        verb=PRICE_SET,
-        target=_target(llm),
-        before={"version": last.version, **_named(last)} if last is not None else None,
-        after={"version": row.version, **_named(row)},
+    row, is_new = start_version(
+        PriceRow, llm=llm, prices=prices, actor=actor, verb=PRICE_SET, target=_target(llm)
     )
-    _bump_offered(llm)
+    if is_new:
+        _bump_offered(llm)
     return row
 
 
 @transaction.atomic
-def set_credential(*, deployment: PlatformDeployment, api_key: str, actor: Actor) -> None:
-    """Seal the platform's key for one LLM; nobody reads it again.
+def set_credential(
+    *, deployment: PlatformDeployment, credential: Mapping[str, str], actor: Actor
+) -> None:
+    """Seal the platform's credential for one LLM; nobody reads it again.
+
+    `credential` is what the vendor's credentials consist of: a key, a pair of AWS keys, or the
+    key file of a service account of Google's, of which only what signs is kept.
 
     Raises:
-        InvalidInput: the key is empty, too long, or holds spaces.
+        InvalidInput: it is missing, or not what the vendor's credentials look like.
     """
-    api_key = api_key.strip()
-    if not re.fullmatch(rf"[\x21-\x7e]{{1,{_LONGEST_KEY}}}", api_key):
-        detail = "Paste the key as the vendor shows it: one word, without spaces."
-        raise InvalidInput(
-            detail, errors=[{"pointer": "/api_key", "code": "api_key", "detail": detail}]
-        )
+    vendor = vendor_of(deployment.provider)
+    secret, faults = credential_of(vendor, credential)
+    if not secret and not faults:
+        names = credential_fields(vendor) or ("api_key",)
+        faults = dict.fromkeys(names, "Enter the credential.")
+    _raise(faults)
     vault.seal(
-        table=DEPLOYMENT_TABLE,
-        row=deployment.pk,
-        column=DEPLOYMENT_COLUMN,
-        value=api_key,
+        **_sealed_at(deployment),
+        value=secret,
+        shown=shown_of(vendor, secret),
         sealed_by=actor.label,
     )
     record(actor=actor, verb=CREDENTIAL_SET, target=_target(deployment.llm))
@@ -207,7 +182,7 @@ def set_credential(*, deployment: PlatformDeployment, api_key: str, actor: Actor
 @transaction.atomic
 def remove_credential(*, deployment: PlatformDeployment, actor: Actor) -> bool:
     """Forget the platform's key for one LLM; return whether there was one."""
-    place = {"table": DEPLOYMENT_TABLE, "row": str(deployment.pk), "column": DEPLOYMENT_COLUMN}
+    place = _sealed_at(deployment)
     if not SealedSecret.objects.filter(**place).exists():
         return False
     vault.erase(**place)
@@ -250,38 +225,33 @@ def _target(llm: Llm) -> tuple[str, Any, str]:
     return ("llm", llm.pk, llm.title)
 
 
-def _named(row: PriceRow) -> dict[str, str]:
+def _where(
+    provider: str, upstream_model: str, api_base: str, options: Mapping[str, str] | None
+) -> dict[str, Any]:
+    given = {name: value.strip() for name, value in (options or {}).items() if value.strip()}
     return {
-        field: f"{value.normalize():f}"
-        for field in PRICE_FIELDS
-        if (value := Decimal(getattr(row, field)))
+        "provider": provider,
+        "upstream_model": upstream_model,
+        "api_base": api_base,
+        "options": given,
     }
 
 
+def _sealed_at(deployment: PlatformDeployment) -> dict[str, Any]:
+    return {"table": DEPLOYMENT_TABLE, "row": str(deployment.pk), "column": DEPLOYMENT_COLUMN}
+
+
 def _check(values: Mapping[str, Any]) -> None:
+    faults = {field: llm_fault(field, value) for field, value in values.items()}
+    if "options" in values:
+        faults |= option_faults(vendor_of(values["provider"]), values["options"])
+    _raise({field: detail for field, detail in faults.items() if detail})
+
+
+def _raise(faults: Mapping[str, str]) -> None:
     errors = [
         {"pointer": f"/{field}", "code": field, "detail": detail}
-        for field, value in values.items()
-        if (detail := llm_fault(field, value))
+        for field, detail in faults.items()
     ]
     if errors:
-        raise InvalidInput(" ".join(error["detail"] for error in errors), errors=errors)
-
-
-def _check_prices(prices: Mapping[str, Decimal]) -> None:
-    unknown = set(prices) - set(PRICE_FIELDS)
-    if unknown:
-        raise InvalidInput(f"There is no price called {', '.join(sorted(unknown))}.")
-    errors = [
-        {
-            "pointer": f"/{field}",
-            "code": "price",
-            "detail": "Enter US dollars from 0 to 1,000,000 with at most six decimals.",
-        }
-        for field, price in prices.items()
-        if not is_price(price)
-    ]
-    if errors:
-        raise InvalidInput("A price is out of range.", errors=errors)
-    if not any(prices.values()):
-        raise InvalidInput("At least one price must be above zero; an unpriced LLM is refused.")
+        raise InvalidInput(" ".join(dict.fromkeys(faults.values())), errors=errors)

@@ -1,5 +1,6 @@
 """What the gateway knows of an account: its snapshot."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -129,13 +130,31 @@ def test_a_stored_credential_comes_before_the_vendors_key(
     llm = catalogue(api_base="https://llm.example/v1")
     put_on(acme, llm, "copilot")
     with in_public():
-        set_credential(deployment=llm.deployment, api_key="sk-own-credential-1", actor=TESTS)
+        set_credential(
+            deployment=llm.deployment, credential={"api_key": "sk-own-credential-1"}, actor=TESTS
+        )
 
     deployment = directory.snapshot(acme.pk).llms["copilot"]["gpt-5"].deployment
 
     assert deployment.api_key is not None
     assert deployment.api_key.reveal() == "sk-own-credential-1"
     assert deployment.api_base == "https://llm.example/v1"
+
+
+def test_what_a_vendor_needs_besides_reaches_the_gateway(
+    acme: Account, catalogue: Catalogue
+) -> None:
+    llm = catalogue(provider="bedrock", options={"region": "eu-central-1"})
+    put_on(acme, llm, "copilot")
+    keys = {"aws_access_key_id": "AKIA0123456789ABCDEF", "aws_secret_access_key": "secret-canary"}
+    with in_public():
+        set_credential(deployment=llm.deployment, credential=keys, actor=TESTS)
+
+    deployment = directory.snapshot(acme.pk).llms["copilot"]["gpt-5"].deployment
+
+    assert deployment.option("region") == "eu-central-1"
+    assert deployment.api_key is not None
+    assert json.loads(deployment.api_key.reveal()) == keys
 
 
 def test_the_vendors_key_never_goes_to_a_url_that_somebody_typed_in(
@@ -154,7 +173,9 @@ def test_a_credential_that_does_not_open_takes_only_its_own_llm_away(
     for llm in (good, bad):
         put_on(acme, llm, "copilot")
         with in_public():
-            set_credential(deployment=llm.deployment, api_key="sk-own-credential", actor=TESTS)
+            set_credential(
+                deployment=llm.deployment, credential={"api_key": "sk-own-credential"}, actor=TESTS
+            )
     with in_public():
         SealedSecret.objects.filter(row=str(bad.deployment.pk)).update(ciphertext=b"tampered with")
 
@@ -249,7 +270,9 @@ def test_a_snapshot_takes_a_fixed_number_of_queries(
         put_on(acme, llm, "copilot", "console")
         with in_public():
             set_credential(
-                deployment=llm.deployment, api_key=f"sk-own-credential-{number}", actor=TESTS
+                deployment=llm.deployment,
+                credential={"api_key": f"sk-own-credential-{number}"},
+                actor=TESTS,
             )
 
     with django_assert_max_num_queries(17):

@@ -1,5 +1,6 @@
 """The catalogue's pages."""
 
+import json
 import re
 from decimal import Decimal
 from typing import Any
@@ -180,3 +181,24 @@ def test_the_page_says_who_is_offered_it_in_their_credits(
     # One dollar in, two dollars out, at a factor of 100.
     assert "Console, Copilot" in page
     assert re.search(r"Acme.*>100<.*>200<", page, re.DOTALL)
+
+
+def test_vertex_asks_for_its_project_and_takes_a_key_file(sam_client: AccountClient) -> None:
+    where = {"provider": "vertex_ai", "upstream_model": "gemini-2.5-flash"}
+    asked = sam_client.post("/llms/new/", _form(**where))
+    sam_client.post(
+        "/llms/new/", _form(**where, project="company-project", location="europe-west4")
+    )
+    llm = Llm.objects.get(name="claude-9")
+    page = sam_client.get(f"/llms/{llm.pk}/").content.decode()
+    key = {"service_account": json.dumps({"type": "external_account", "canary": CANARY})}
+    refused = sam_client.post(f"/llms/{llm.pk}/credential/", key)
+
+    assert asked.status_code == 422
+    assert 'name="project"' in asked.content.decode()
+    assert llm.deployment.options == {"project": "company-project", "location": "europe-west4"}
+    assert 'name="service_account"' in page
+    assert 'name="api_key"' not in page
+    assert refused.status_code == 422
+    assert "Paste the JSON key of a service account" in refused.content.decode()
+    assert CANARY not in refused.content.decode()

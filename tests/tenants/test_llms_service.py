@@ -168,7 +168,9 @@ def _sealed(llm: Llm) -> Any:
 def test_a_credential_shows_its_last_four_and_who_stored_it(any_database: None) -> None:
     llm = _create()
 
-    services.set_credential(deployment=llm.deployment, api_key=f"  {CANARY}\n", actor=TESTS)
+    services.set_credential(
+        deployment=llm.deployment, credential={"api_key": f"  {CANARY}\n"}, actor=TESTS
+    )
 
     state = credential_states([llm.deployment])[llm.deployment.pk]
     assert (state.source, state.last_four, state.sealed_by) == ("sealed", "wxyz", "The tests")
@@ -178,7 +180,7 @@ def test_a_credential_shows_its_last_four_and_who_stored_it(any_database: None) 
 def test_a_credential_is_nowhere_to_be_read(any_database: None) -> None:
     llm = _create()
 
-    services.set_credential(deployment=llm.deployment, api_key=CANARY, actor=TESTS)
+    services.set_credential(deployment=llm.deployment, credential={"api_key": CANARY}, actor=TESTS)
 
     rows = [*AuditEntry.objects.all(), *SealedSecret.objects.all(), llm, llm.deployment]
     written = serializers.serialize("json", rows) + json.dumps(
@@ -194,14 +196,14 @@ def test_a_credential_is_one_word(any_database: None, key: str) -> None:
     llm = _create()
 
     with pytest.raises(InvalidInput) as caught:
-        services.set_credential(deployment=llm.deployment, api_key=key, actor=TESTS)
+        services.set_credential(deployment=llm.deployment, credential={"api_key": key}, actor=TESTS)
 
     assert not key.strip() or key not in str(caught.value)
 
 
 def test_a_credential_does_not_follow_to_another_address(any_database: None) -> None:
     llm = _create()
-    services.set_credential(deployment=llm.deployment, api_key=CANARY, actor=TESTS)
+    services.set_credential(deployment=llm.deployment, credential={"api_key": CANARY}, actor=TESTS)
 
     services.change_deployment(
         llm=llm,
@@ -217,7 +219,7 @@ def test_a_credential_does_not_follow_to_another_address(any_database: None) -> 
 
 def test_a_credential_stays_for_another_model_at_the_same_place(any_database: None) -> None:
     llm = _create()
-    services.set_credential(deployment=llm.deployment, api_key=CANARY, actor=TESTS)
+    services.set_credential(deployment=llm.deployment, credential={"api_key": CANARY}, actor=TESTS)
 
     services.change_deployment(llm=llm, provider="openai", upstream_model="gpt-9-2026", actor=TESTS)
 
@@ -226,7 +228,7 @@ def test_a_credential_stays_for_another_model_at_the_same_place(any_database: No
 
 def test_a_removed_credential_is_gone(any_database: None) -> None:
     llm = _create()
-    services.set_credential(deployment=llm.deployment, api_key=CANARY, actor=TESTS)
+    services.set_credential(deployment=llm.deployment, credential={"api_key": CANARY}, actor=TESTS)
 
     assert services.remove_credential(deployment=llm.deployment, actor=TESTS)
     assert not services.remove_credential(deployment=llm.deployment, actor=TESTS)
@@ -301,3 +303,122 @@ def test_the_catalogue_counts_accounts_not_offers(acme: Account, globex: Account
 
     row: Any = catalogue().get(pk=llm.pk)
     assert row.offered_to == 2
+
+
+VERTEX: dict[str, Any] = {
+    "provider": "vertex_ai",
+    "upstream_model": "gemini-2.5-flash",
+    "options": {"project": "company-project", "location": "europe-west4"},
+}
+
+
+def _key_file(**changes: str) -> str:
+    file = {
+        "type": "service_account",
+        "project_id": "company-project",
+        "private_key_id": "0123456789abcdef0123456789abcdef0123beef",
+        "private_key": f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n",
+        "client_email": "gateway@company-project.iam.gserviceaccount.com",
+        "client_id": "1",
+        "token_uri": "https://tokens.attacker.example/",
+        **changes,
+    }
+    return json.dumps(file, indent=2)
+
+
+def test_a_key_file_of_google_is_sealed_with_what_signs_and_nothing_else(
+    any_database: None,
+) -> None:
+    llm = _create(**VERTEX)
+
+    services.set_credential(
+        deployment=llm.deployment, credential={"service_account": _key_file()}, actor=TESTS
+    )
+
+    kept = json.loads(_sealed(llm).value)
+    assert kept["token_uri"] == "https://oauth2.googleapis.com/token"
+    assert CANARY in kept["private_key"]
+    state = credential_states([llm.deployment])[llm.deployment.pk]
+    # The end of the key's own name: that of the file would be a brace.
+    assert (state.source, state.last_four) == ("sealed", "beef")
+
+
+@pytest.mark.parametrize(
+    "file", ["", "nonsense", "[]", _key_file(type="external_account"), _key_file(private_key="")]
+)
+def test_what_is_no_key_file_is_refused_and_not_repeated(any_database: None, file: str) -> None:
+    llm = _create(**VERTEX)
+
+    with pytest.raises(InvalidInput) as caught:
+        services.set_credential(
+            deployment=llm.deployment, credential={"service_account": file}, actor=TESTS
+        )
+
+    assert caught.value.extensions["errors"][0]["pointer"] == "/service_account"
+    assert CANARY not in str(caught.value)
+
+
+def test_a_credential_of_another_kind_is_refused(any_database: None) -> None:
+    llm = _create(**VERTEX)
+
+    with pytest.raises(InvalidInput) as caught:
+        services.set_credential(
+            deployment=llm.deployment, credential={"api_key": CANARY}, actor=TESTS
+        )
+
+    assert caught.value.extensions["errors"][0]["pointer"] == "/api_key"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({**VERTEX, "options": {"location": "europe-west4"}}, "project"),
+        ({**VERTEX, "options": {**VERTEX["options"], "project": "../other"}}, "project"),
+        ({**VERTEX, "options": {**VERTEX["options"], "region": "x"}}, "region"),
+        ({"provider": "bedrock"}, "region"),
+        ({"options": {"region": "eu-central-1"}}, "region"),
+    ],
+)
+def test_an_option_that_is_missing_or_unknown_is_named(
+    any_database: None, changes: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        _create(**changes)
+
+    assert caught.value.extensions["errors"][0]["pointer"] == f"/{field}"
+
+
+def test_another_project_keeps_the_credential(any_database: None) -> None:
+    llm = _create(**VERTEX)
+    services.set_credential(
+        deployment=llm.deployment, credential={"service_account": _key_file()}, actor=TESTS
+    )
+
+    services.change_deployment(
+        llm=llm, actor=TESTS, **{**VERTEX, "options": {"project": "other", "location": "us"}}
+    )
+
+    assert _sealed(llm) is not None
+    assert llm_by_id(llm.pk).deployment.options == {"project": "other", "location": "us"}
+
+
+@pytest.mark.parametrize(("provider", "source"), [("ollama", "unneeded"), ("openai", "none")])
+def test_a_server_that_asks_for_no_key_needs_none(
+    any_database: None, settings: Any, provider: str, source: str
+) -> None:
+    settings.DEMO = False
+    llm = _create(provider=provider, api_base="https://ollama.example.com")
+
+    assert credential_states([llm.deployment])[llm.deployment.pk].source == source
+
+
+def test_a_part_that_costs_as_plain_tokens_goes_without_saying(any_database: None) -> None:
+    llm = _create(prices={"input_usd": Decimal(10), "cache_read_usd": Decimal(0)})
+
+    price = PriceRow.objects.get(llm=llm)
+
+    assert price.audio_input_usd == 10
+    assert price.typed() == {"input_usd": "10", "cache_read_usd": "0"}
+    assert [(str(label), amount) for label, amount in price.special()] == [
+        ("input read from cache", Decimal(0))
+    ]

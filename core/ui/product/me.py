@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
 
 from core.access.scopes import EVERYTHING
 from core.credits.caps import caps_of_all
@@ -16,10 +16,10 @@ from core.credits.selectors import Payer, book_of, open_cycle_of, payers_of
 from core.hierarchy.administration import givers_of
 from core.hierarchy.policies import path_of
 from core.hierarchy.selectors import member_of_user, places_of
-from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
 from core.ui.product import llms
 from core.ui.product.credits.caps import CapRow
+from core.ui.product.spending import spending_chart
 from core.ui.product.urls import ProductSite
 from core.usage import selectors as usage
 
@@ -78,7 +78,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
             helpers=givers_of(site.product, place),
             days=DAYS,
             totals=usage.totals(site.slug, EVERYTHING, since=since, member_id=member.pk),
-            chart=_chart(own_days),
+            chart=spending_chart(own_days, _("Your credits on each of the last %d days")),
             calls=usage.recent_calls(site.slug, EVERYTHING, limit=LAST_CALLS, member_id=member.pk),
             llms=llms.usable_from(request, site, path_of(site.product, place)),
             base_url=f"{settings.GATEWAY_URL}/v1",
@@ -112,7 +112,7 @@ def _sources(payers: list[Payer], place: Any) -> list[Source]:
 
 def _caps(site: ProductSite, place: Any) -> list[CapRow]:
     """Return what limits the member's calls here, whoever pays, the nearest first."""
-    names = {place.pk: gettext("Your own"), place.organization_id: str(place.organization)}
+    names = {place.pk: _("Your own"), place.organization_id: str(place.organization)}
     if place.team_id:
         names[place.team_id] = str(place.team)
     states = caps_of_all(book_of(site.slug), names)
@@ -126,12 +126,3 @@ def _renews_on(site: ProductSite) -> date | None:
     book = book_of(site.slug)
     last = last_day_of(open_cycle_of(book).ends_at, book.time_zone)
     return last + timedelta(days=1) if last else None
-
-
-def _chart(days: list[usage.Day]) -> Chart:
-    return Chart(
-        labels=day_labels(row.day for row in days),
-        series=[Series("Credits", in_credits(row.credits for row in days))],
-        unit="credits",
-        summary=f"Your credits on each of the last {len(days)} days",
-    )

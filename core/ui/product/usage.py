@@ -1,6 +1,5 @@
 """Usage: the last calls, totals by day, member, team and LLM, and what is left."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,27 +12,16 @@ from core.credits.refunds import refunds_of
 from core.credits.selectors import book_of, figures_of
 from core.hierarchy.wallets import branch_credits, named_charges
 from core.kit.money import format_credits
-from core.ui.charts import Chart, Series, day_labels, in_credits
 from core.ui.pages import page, render_page
+from core.ui.product.spending import Rank, Ranking, rankings, spending_chart
 from core.ui.product.urls import ProductSite
 from core.ui.product.usage_file import usage_file
 from core.ui.product.usage_view import UsageView, menus_of, view_of
 from core.ui.templatetags.cockpit import count, credits, percent_of, usd
 from core.usage import selectors
-from core.usage.selectors import Dimension
 
 PAGE_SIZE = 25
 _TOP = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """A row of a ranking, and the page that shows only its calls; micro-credits."""
-
-    label: str
-    calls: int
-    credits: int
-    href: str
 
 
 def urls(site: ProductSite) -> list[URLPattern]:
@@ -57,7 +45,9 @@ def urls(site: ProductSite) -> list[URLPattern]:
             cost_hint=f"{usd(totals.cost_usd)} at the providers",
             tokens_hint=_tokens(totals),
             error_hint=_share(totals.errors, totals.calls),
-            chart=_chart(selectors.totals_by_day(site.slug, own, days=view.days, **view.filters)),
+            chart=spending_chart(
+                selectors.totals_by_day(site.slug, own, days=view.days, **view.filters)
+            ),
             rankings=_rankings(site.slug, own, view),
             **_calls(site, own, view, before=None),
         )
@@ -139,41 +129,17 @@ def _left(site: ProductSite, scope: Scope) -> dict[str, Any]:
     }
 
 
-def _rankings(product: str, scope: Scope, view: UsageView) -> list[tuple[str, str, list[Rank]]]:
-    shown: tuple[tuple[str, str, Dimension], ...] = (
-        (_("Members"), "badge", "member"),
-        (_("LLMs"), "neurology", "llm"),
-        (_("Teams"), "groups", "team"),
-    )
-    return [
-        (
-            title,
-            icon,
-            [_rank(row, dimension, view) for row in _top(product, scope, dimension, view)],
-        )
-        for title, icon, dimension in shown
-    ]
-
-
-def _top(product: str, scope: Scope, dimension: Dimension, view: UsageView) -> list[selectors.Row]:
-    return selectors.totals_by(
-        product, scope, dimension, since=view.since, limit=_TOP, **view.filters
-    )
-
-
-def _rank(row: selectors.Row, dimension: Dimension, view: UsageView) -> Rank:
-    href = view.having(dimension, row.id) if row.id else ""
-    return Rank(row.label, row.calls, row.credits, href)
-
-
-def _chart(days: list[selectors.Day]) -> Chart:
-    spent = in_credits(row.credits for row in days)
-    return Chart(
-        labels=day_labels(row.day for row in days),
-        series=[Series("Credits", spent, unit="credits")],
-        unit="credits",
-        summary=f"Credits on each of the last {len(days)} days",
-    )
+def _rankings(product: str, scope: Scope, view: UsageView) -> list[Ranking]:
+    return rankings(
+        ((_("Members"), "badge", "member"), (_("LLMs"), "neurology", "llm"),
+         (_("Teams"), "groups", "team")),
+        lambda dimension: selectors.totals_by(
+            product, scope, dimension, since=view.since, limit=_TOP, **view.filters
+        ),
+        lambda dimension, row: Rank(
+            row.label, row.calls, row.credits, view.having(dimension, row.id) if row.id else ""
+        ),
+    )  # fmt: skip
 
 
 def _tokens(totals: selectors.Totals) -> str:

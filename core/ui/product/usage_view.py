@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from core.access.scopes import Scope
 from core.credits.models import UsageOutcome
+from core.ui.product.spending import Choice, period_choices
 from core.usage import selectors
 from core.usage.selectors import Dimension
 
@@ -49,9 +50,9 @@ class UsageView:
         return self._query(self.days, {})
 
     @property
-    def periods(self) -> list[tuple[int, str, bool]]:
-        """The periods to choose from: days, address, and whether it is this one."""
-        return [(days, self._query(days, self.chosen), days == self.days) for days in PERIODS]
+    def periods(self) -> list[Choice]:
+        """The periods to choose from."""
+        return period_choices(PERIODS, self.days, lambda days: self._query(days, self.chosen))
 
     def having(self, dimension: Dimension, value: str) -> str:
         """Return the address of this view with one filter set, or taken away by ""."""

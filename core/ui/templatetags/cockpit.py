@@ -62,6 +62,15 @@ def usd(amount: Decimal | None) -> str:
 
 
 @register.filter
+def dollars(price: Decimal | None) -> str:
+    """A price in US dollars with the digits it was set with, and at least two."""
+    if price is None:
+        return "–"
+    whole, _point, fraction = f"{price.normalize():f}".partition(".")
+    return f"${int(whole):,}.{fraction.ljust(2, '0')}"
+
+
+@register.filter
 def count(number: int | None) -> str:
     """A whole number with thousands separators."""
     return "–" if number is None else f"{number:,}"

@@ -314,6 +314,9 @@
     const line = colour("--ck-line");
     const font = { family: "Inter, sans-serif", size: 12 };
     const hasLine = data.series.some((series) => series.kind === "line");
+    // There is no half of a call.
+    const isWhole = data.series.every((series) => series.values.every((value) => value === null || Number.isInteger(value)));
+    const precision = isWhole ? 0 : undefined;
     return {
       type: hasLine && data.series.every((series) => series.kind === "line") ? "line" : "bar",
       data: {
@@ -339,7 +342,7 @@
             grid: { color: line, drawTicks: false },
             border: { display: false },
             title: { display: Boolean(data.unit), text: data.unit, color: text, font },
-            ticks: { color: text, font, padding: 8, maxTicksLimit: 6, callback: (value) => short(value) },
+            ticks: { color: text, font, padding: 8, maxTicksLimit: 6, precision, callback: (value) => short(value) },
           },
         },
         plugins: {

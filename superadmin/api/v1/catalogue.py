@@ -24,27 +24,14 @@ from superadmin.api.v1.base import PlatformViewSet, ReasonInput
 from tenants.models import Llm, LlmKind, PriceRow
 from tenants.selectors import catalogue, llm_by_id
 from tenants.services import llms as services
-
-
-class PriceField(serializers.DecimalField):
-    """US dollars; for a million tokens, unless the name says otherwise."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=14, decimal_places=6, required=False, **options)
-
-
-class PricesInput(Input):
-    """A price in parts; what is not named costs nothing."""
-
-    input_usd = PriceField()
-    output_usd = PriceField()
-    cache_read_usd = PriceField()
-    cache_write_usd = PriceField()
-    reasoning_usd = PriceField()
-    audio_input_usd = PriceField()
-    audio_output_usd = PriceField()
-    image_each_usd = PriceField(help_text="For one image.")
-    request_usd = PriceField(help_text="For one request.")
+from tenants.shapes import (
+    NO_PRICE,
+    CredentialInput,
+    PricesInput,
+    PricesOutput,
+    options_field,
+    price_shown,
+)
 
 
 class PriceInput(PricesInput):
@@ -59,6 +46,7 @@ class DeploymentInput(Input):
     provider = LineField(max_length=40)
     upstream_model = LineField(max_length=120)
     api_base = LineField(required=False, default="", allow_blank=True, max_length=200)
+    options = options_field()
 
 
 class DetailsInput(Input):
@@ -89,12 +77,6 @@ class LlmInput(DetailsInput, DeploymentInput):
     prices = PricesInput()
 
 
-class CredentialInput(Input):
-    """The platform's key at the provider. It is sealed, and nobody reads it again."""
-
-    api_key = serializers.CharField(write_only=True, max_length=4096)
-
-
 class LlmQuery(ListQuery):
     """Filters of LLMs."""
 
@@ -110,28 +92,18 @@ class PriceQuery(ListQuery):
     llm = serializers.UUIDField(required=False, help_text="Of this LLM only.")
 
 
-class PriceOutput(serializers.Serializer[Any]):
+class PriceOutput(PricesOutput):
     """One version of a price, in US dollars. It is never edited."""
 
     id = serializers.UUIDField()
     llm = serializers.UUIDField(source="llm_id")
     version = serializers.IntegerField()
-    input_usd = serializers.CharField()
-    output_usd = serializers.CharField()
-    cache_read_usd = serializers.CharField()
-    cache_write_usd = serializers.CharField()
-    reasoning_usd = serializers.CharField()
-    audio_input_usd = serializers.CharField()
-    audio_output_usd = serializers.CharField()
-    image_each_usd = serializers.CharField()
-    request_usd = serializers.CharField()
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField()
 
     def to_representation(self, instance: PriceRow) -> dict[str, Any]:
         shown: dict[str, Any] = super().to_representation(instance)
-        parts = {field: f"{getattr(instance, field).normalize():f}" for field in _PARTS}
-        return {**shown, **parts}
+        return {**shown, **price_shown(instance)}
 
 
 class DeploymentOutput(serializers.Serializer[Any]):
@@ -140,6 +112,7 @@ class DeploymentOutput(serializers.Serializer[Any]):
     provider = serializers.CharField()
     upstream_model = serializers.CharField()
     api_base = serializers.CharField(allow_blank=True)
+    options = serializers.DictField(child=serializers.CharField())
 
 
 class LlmOutput(serializers.Serializer[Any]):
@@ -161,9 +134,8 @@ class LlmOutput(serializers.Serializer[Any]):
     retired_at = serializers.DateTimeField(allow_null=True)
 
 
-_PARTS = services.PRICE_FIELDS
 _LLM_ID = "0198a7c6-1f2e-7d3c-8b4a-596877869504"
-_DEPLOYMENT = {"provider": "openai", "upstream_model": "gpt-5", "api_base": ""}
+_DEPLOYMENT = {"provider": "openai", "upstream_model": "gpt-5", "api_base": "", "options": {}}
 _EXAMPLE = {
     "id": _LLM_ID,
     "name": "gpt-5",
@@ -184,7 +156,7 @@ _PRICE = {
     "id": "0198a7c7-2f3e-7d4c-9b5a-697887969605",
     "llm": _LLM_ID,
     "version": 1,
-    **dict.fromkeys(_PARTS, "0"),
+    **NO_PRICE,
     "input_usd": "1.25",
     "output_usd": "10",
     "created_at": "2026-11-02T09:30:00Z",
@@ -312,11 +284,9 @@ class LlmViewSet(PlatformViewSet):
         method="POST",
     )
     def set_credential(self, request: Request, llm_id: UUID) -> Response:
-        """Seal a key. Nobody reads it again."""
+        """Seal what the vendor takes: a key, AWS keys, a service account. Nobody reads it again."""
         llm = llm_by_id(llm_id)
-        services.set_credential(
-            deployment=llm.deployment, api_key=self.input["api_key"], actor=self.actor
-        )
+        services.set_credential(deployment=llm.deployment, credential=self.input, actor=self.actor)
         return Response(status=204)
 
     @documented(

@@ -10,7 +10,7 @@ import pytest
 from console.models import Membership
 from console.product import PRODUCT
 from console.services.keys import create_key
-from core.access.features import PLAYGROUND
+from core.access.features import CONTENT_LOGGING, PLAYGROUND
 from core.access.rules.switches import Switch
 from core.access.services import set_feature, switch_llm_on
 from core.audit.models import AuditEntry
@@ -261,6 +261,27 @@ def test_an_admin_decides_what_is_kept(ada_client: AccountClient, acme: Account)
         assert (content_policy("console").keep, content_policy("console").days) == ("redacted", 14)
         entry = AuditEntry.objects.get(verb="content_policy.set")
     assert entry.before == {"keep": "metadata", "days": 30}
+
+
+def test_a_policy_that_keeps_nobody_s_content_says_so(
+    ada_client: AccountClient, acme: Account, mia: User
+) -> None:
+    ada_client.post("/console/content/", {"keep": "full", "days": "14"})
+    warned = ada_client.get("/console/content/").content.decode()
+    with in_account(acme):
+        place = Membership.objects.get(member__user=mia, is_primary=True)
+        set_feature(
+            product="console",
+            node=path_of(PRODUCT, place)[0],
+            feature=CONTENT_LOGGING,
+            switch=Switch(is_on=True),
+            actor=TESTS,
+        )
+    calm = ada_client.get("/console/content/").content.decode()
+
+    assert "is on for nobody" in warned
+    assert 'href="/console/features/"' in warned
+    assert "is on for nobody" not in calm
 
 
 def test_what_the_plan_withholds_is_not_kept(ada_client: AccountClient, acme: Account) -> None:

@@ -86,7 +86,9 @@ def set_stage(account: Account, *, api_base: str, names: tuple[str, ...], credit
                 actor=TESTS,
             )
             llms.set_credential(
-                deployment=llm.deployment, api_key="sk-canary-upstream-1234567890", actor=TESTS
+                deployment=llm.deployment,
+                credential={"api_key": "sk-canary-upstream-1234567890"},
+                actor=TESTS,
             )
             made.append(llm)
             for product in ("console", "copilot"):

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from console.models import CheckOutcome
 from console.selectors.deployment_health import DeploymentHealth, State, state_of
 from core.api.serializers import Input, LineField, ListQuery
+from tenants.shapes import CredentialInput, options_field
 from tenants.vendors import VENDORS
 
 _VENDORS = [vendor.slug for vendor in VENDORS]
@@ -148,21 +149,12 @@ class DeploymentQuery(ListQuery):
     llm = serializers.UUIDField(required=False, help_text="Only those of this own LLM.")
 
 
-class CredentialInput(Input):
-    """What a vendor's credential consists of: a key, a pair of AWS keys, a service account."""
-
-    api_key = serializers.CharField(required=False, max_length=4096)
-    aws_access_key_id = serializers.CharField(required=False, max_length=4096)
-    aws_secret_access_key = serializers.CharField(required=False, max_length=4096)
-    service_account = serializers.CharField(required=False, max_length=16_384)
-
-
 class DeploymentChangeInput(Input):
     """What is to change; what is left out stays."""
 
     upstream_model = LineField(required=False, max_length=120)
     api_base = LineField(required=False, max_length=300, allow_blank=True)
-    options = serializers.DictField(child=LineField(max_length=63), required=False)
+    options = options_field()
     order = serializers.IntegerField(required=False, min_value=1, max_value=100)
     weight = serializers.IntegerField(required=False, min_value=0, max_value=1_000)
     timeout_seconds = serializers.IntegerField(required=False, min_value=1, max_value=600)
@@ -176,7 +168,7 @@ class DeploymentInput(Input):
     vendor = serializers.ChoiceField(choices=_VENDORS)
     upstream_model = LineField(max_length=120)
     api_base = LineField(required=False, max_length=300, allow_blank=True)
-    options = serializers.DictField(child=LineField(max_length=63), required=False)
+    options = options_field()
     credential = CredentialInput(required=False)
     order = serializers.IntegerField(required=False, min_value=1, max_value=100)
     weight = serializers.IntegerField(required=False, min_value=0, max_value=1_000)

@@ -16,6 +16,7 @@ from core.api.documents import ETAG, Operation, documented
 from core.api.viewsets import unknown_reference
 from core.kit.problems import NotFound
 from core.vault.models import SealedSecret
+from tenants.shapes import CredentialInput
 
 _ONE: dict[str, Any] = {"output": shapes.DeploymentOutput, "example": shapes.EXAMPLE, "tag": TAG}
 
@@ -27,7 +28,7 @@ class DeploymentViewSet(OwnLlmsViewSet):
     input_classes = {
         "create": shapes.DeploymentInput,
         "partial_update": shapes.DeploymentChangeInput,
-        "credential": shapes.CredentialInput,
+        "credential": CredentialInput,
     }
     query_classes = {"list": shapes.DeploymentQuery}
     _credentials: dict[UUID, SealedSecret] | None = None
@@ -102,7 +103,7 @@ class DeploymentViewSet(OwnLlmsViewSet):
 
     @documented(
         Operation(
-            "setDeploymentCredential", "Store a credential", body=shapes.CredentialInput,
+            "setDeploymentCredential", "Store a credential", body=CredentialInput,
             sent={"api_key": "sk-…"}, **CHANGE, **_ONE,
         ),
         method="POST",

@@ -1,18 +1,17 @@
 """What the resource `own-llms` takes and shows. Prices are US dollars as decimal strings."""
 
-from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
 
 from core.api.serializers import Input, LineField
 from tenants.models import LlmKind
-from tenants.services.llms import PRICE_FIELDS
+from tenants.shapes import NO_PRICE, PricesInput, PricesOutput, price_shown
 
 PRICE = {
     "version": "own-2",
     "is_catalogue": False,
-    **dict.fromkeys(PRICE_FIELDS, "0"),
+    **NO_PRICE,
     "input_usd": "1.25",
     "output_usd": "10",
 }
@@ -32,25 +31,11 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-def price_field(**options: Any) -> serializers.DecimalField:
-    """Return the field of a price."""
-    return serializers.DecimalField(max_digits=14, decimal_places=6, **options)
-
-
-class OwnPriceOutput(serializers.Serializer[Any]):
+class OwnPriceOutput(PricesOutput):
     """The price that counts: the platform's where the LLM is in its catalogue."""
 
     version = serializers.CharField()
     is_catalogue = serializers.BooleanField()
-    input_usd = serializers.CharField()
-    output_usd = serializers.CharField()
-    cache_read_usd = serializers.CharField()
-    cache_write_usd = serializers.CharField()
-    reasoning_usd = serializers.CharField()
-    audio_input_usd = serializers.CharField()
-    audio_output_usd = serializers.CharField()
-    image_each_usd = serializers.CharField()
-    request_usd = serializers.CharField()
 
 
 class OwnLlmOutput(serializers.Serializer[Any]):
@@ -77,21 +62,16 @@ class OwnLlmOutput(serializers.Serializer[Any]):
             super().to_representation(
                 {
                     **{name: getattr(instance, name) for name in names},
-                    "price": None if price is None else price_shown(price),
+                    "price": None if price is None else _price_shown(price),
                     "deployments": [place.pk for place in instance.deployments.all()],
                 }
             )
         )
 
 
-def price_shown(price: Any) -> dict[str, Any]:
-    """Return a price that counts as the API shows it."""
-    values: dict[str, Decimal] = {name: getattr(price.row, name) for name in PRICE_FIELDS}
-    return {
-        "version": price.version,
-        "is_catalogue": price.is_catalogue,
-        **{name: f"{value.normalize():f}" for name, value in values.items()},
-    }
+def _price_shown(price: Any) -> dict[str, Any]:
+    known = {"version": price.version, "is_catalogue": price.is_catalogue}
+    return {**known, **price_shown(price.row)}
 
 
 class OwnLlmChangeInput(Input):
@@ -116,19 +96,9 @@ class OwnLlmInput(OwnLlmChangeInput):
     kind = serializers.ChoiceField(choices=LlmKind.values, required=False)
 
 
-class OwnPriceInput(Input):
-    """US dollars per million tokens, for an image, for a request.
+class OwnPriceInput(PricesInput):
+    """A new price of an own LLM.
 
     Cached, written to a cache and heard tokens cost as input where they are left out; reasoning
     and spoken ones as output. Images and requests are free then.
     """
-
-    input_usd = price_field(required=False)
-    output_usd = price_field(required=False)
-    cache_read_usd = price_field(required=False)
-    cache_write_usd = price_field(required=False)
-    reasoning_usd = price_field(required=False)
-    audio_input_usd = price_field(required=False)
-    audio_output_usd = price_field(required=False)
-    image_each_usd = price_field(required=False)
-    request_usd = price_field(required=False)
