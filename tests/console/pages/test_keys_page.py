@@ -243,7 +243,7 @@ def test_limits_are_set_and_shown(mia_client: AccountClient, acme: Account, mia:
     assert changed.addresses == ["203.0.113.7/32", "10.0.0.0/8"]
     assert (changed.requests_per_minute, changed.tags) == (60, ["nightly", "eu"])
     shown = text_of(mia_client.get(page_of_key(key)))
-    assert "of 12.50 this month" in shown
+    assert "of 12.50 a month" in shown
     assert "203.0.113.7/32" in shown
     listed = text_of(mia_client.get(HOME))
     assert "12.50 credits a month" in listed
