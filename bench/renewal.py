@@ -6,10 +6,13 @@ All members share equally, every team and organization has an allocation, and wh
 over. Calls go on meanwhile in the cycle that is open; they wait only for the locks of its end.
 """
 
+import os
 import sys
 import time
+from pathlib import Path
 
 from people import account_with
+from processor import postgres_seconds
 
 
 def main(members: int, teams: int) -> None:
@@ -53,15 +56,25 @@ def main(members: int, teams: int) -> None:
         splitting.split_credits(wish=everybody.wish(10**12), actor=me, idempotency_key=str(uuid7()))
         for _ in range(3):
             cycle = open_cycle_of(book)
+            server = postgres_seconds(_server())
             began, busy = time.perf_counter(), time.process_time()
             begun = renewing.renew_book(book=book, actor=me, as_of=cycle.ends_at)
             taken, busy = time.perf_counter() - began, time.process_time() - busy
             assert [one.number for one in begun] == [cycle.number + 1]
             print(
                 f"renewal of {members + len(above)} wallets into cycle {cycle.number + 1}: "
-                f"{taken:.2f} s, of which {busy:.2f} s of this process"
+                f"{taken:.2f} s; processor time {busy:.2f} s of this process, "
+                f"{postgres_seconds(_server()) - server:.2f} s of Postgres"
             )
         assert broken_invariants() == []
+
+
+def _server() -> int:
+    """Return the process of the server that `account_with` has started."""
+    from cockpit.embedded.postgres import Postgres
+
+    cluster = Postgres(Path(os.environ["COCKPIT_DATA"])).cluster
+    return int((cluster / "postmaster.pid").read_text().split()[0])
 
 
 if __name__ == "__main__":

@@ -16,13 +16,15 @@ $ledger$;
 
 -- Settle many calls that are as plain as nearly all are: take their reservations out, in the order
 -- of locks, and write their events and the labels they bring. Their balances and counters are the
--- caller's. What is not among `places` was left alone: it was not found open, costs more than was
+-- caller's. What lies in one wallet names it among `payers`. What is not among `places` was left alone: it was not found open, costs more than was
 -- held, or belongs to a cycle that is closing.
 DROP FUNCTION IF EXISTS {schema}.ledger_record(
     jsonb[], bigint[], jsonb[], {schema}.credits_reservation[], timestamptz);
-CREATE OR REPLACE FUNCTION {schema}.ledger_settle_all(
+DROP FUNCTION IF EXISTS {schema}.ledger_settle_all(jsonb);
+CREATE FUNCTION {schema}.ledger_settle_all(
     settlements jsonb, OUT places int[], OUT charged bigint[], OUT charges jsonb[],
-    OUT held bigint[], OUT sources jsonb[], OUT cycles uuid[], OUT caps jsonb[]
+    OUT held bigint[], OUT sources jsonb[], OUT cycles uuid[], OUT caps jsonb[],
+    OUT payers uuid[]
 )
 LANGUAGE plpgsql AS $ledger$
 DECLARE
@@ -82,8 +84,10 @@ BEGIN
     )
     SELECT array_agg(p.ordinality::int), array_agg(p.charge), array_agg(p.charges),
         array_agg(p.amount), array_agg(p.sources), array_agg(p.cycle_id), array_agg(p.caps),
+        array_agg(CASE WHEN jsonb_array_length(p.sources) = 1
+            THEN (p.sources->0->>'wallet')::uuid END),
         array_agg(DISTINCT p.context->'labels') FILTER (WHERE p.context->'labels' <> '{}')
-    INTO places, charged, charges, held, sources, cycles, caps, named
+    INTO places, charged, charges, held, sources, cycles, caps, payers, named
     FROM paid p;
 
     IF named IS NOT NULL THEN

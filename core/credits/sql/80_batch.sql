@@ -31,6 +31,8 @@ DECLARE
     held_sources jsonb[];
     held_cycles uuid[];
     held_caps jsonb[];
+    -- Who pays alone; none where several do, and for what is released.
+    held_by uuid[];
     -- What they free and pay, for each wallet.
     freed_ids uuid[] := '{}';
     freed_cycles uuid[] := '{}';
@@ -110,8 +112,8 @@ BEGIN
         FOR UPDATE;
     END IF;
     IF request ? 'settlements' THEN
-        SELECT s.places, s.charged, s.charges, s.held, s.sources, s.cycles, s.caps
-        INTO settled, charged, charges, held, held_sources, held_cycles, held_caps
+        SELECT s.places, s.charged, s.charges, s.held, s.sources, s.cycles, s.caps, s.payers
+        INTO settled, charged, charges, held, held_sources, held_cycles, held_caps, held_by
         FROM {schema}.ledger_settle_all(request->'settlements') s;
     END IF;
     IF request ? 'releases' THEN
@@ -144,7 +146,15 @@ BEGIN
         SELECT array_agg(m.place) INTO dispatched FROM marked m;
     END IF;
 
-    IF held IS NOT NULL THEN
+    IF held IS NOT NULL AND released IS NULL AND array_position(held_by, NULL) IS NULL THEN
+        SELECT array_agg(w.wallet), array_agg(w.cycle_id), array_agg(w.freed), array_agg(w.paid)
+        INTO freed_ids, freed_cycles, freed, paid
+        FROM (
+            SELECT h.wallet, h.cycle_id, sum(h.held)::bigint AS freed, sum(h.charged)::bigint AS paid
+            FROM unnest(held_by, held_cycles, held, charged) AS h (wallet, cycle_id, held, charged)
+            GROUP BY 1, 2
+        ) w;
+    ELSIF held IS NOT NULL THEN
         SELECT COALESCE(array_agg(w.wallet), '{}'), COALESCE(array_agg(w.cycle_id), '{}'),
             array_agg(w.freed), array_agg(w.paid)
         INTO freed_ids, freed_cycles, freed, paid
@@ -179,25 +189,25 @@ BEGIN
             UNION ALL
             SELECT e.id FROM {schema}.credits_usageevent e WHERE e.id = ANY (request_ids));
         FOR found IN
-            SELECT a.wallet, a.total, p.* FROM (
+            SELECT a.wallet, a.total, p.*,
+                ARRAY(
+                    SELECT b.credited + b.credit_limit - b.used - b.reserved
+                    FROM unnest(p.payers) WITH ORDINALITY AS u (wallet, place)
+                    LEFT JOIN {schema}.credits_balance b
+                        ON b.wallet_id = u.wallet AND b.cycle_id = p.cycle_id
+                    ORDER BY u.place) AS free
+            FROM (
                 SELECT u.wallet, sum(u.amount) AS total
                 FROM unnest(callers, asked) AS u (wallet, amount) GROUP BY 1
             ) a
+            -- OFFSET 0: by index for each of them, not for all wallets at once.
             CROSS JOIN LATERAL (
-                SELECT o.book_id, o.time_zone, o.cycle_id, o.starts_at,
-                    array_agg(o.wallet_id) AS payers, array_agg(o.kind) AS kinds,
-                    array_agg(o.via) AS reasons, array_agg(o.free) AS free
-                FROM (
-                    SELECT p.book_id, p.time_zone, c.id AS cycle_id, c.starts_at, p.wallet_id,
-                        p.kind, p.via, b.credited + b.credit_limit - b.used - b.reserved AS free
-                    FROM {schema}.ledger_payers() p
-                    JOIN {schema}.credits_cycle c ON c.book_id = p.book_id AND c.state = 'open'
-                    LEFT JOIN {schema}.credits_balance b
-                        ON b.wallet_id = p.wallet_id AND b.cycle_id = c.id
-                    WHERE p.acting_id = a.wallet
-                    ORDER BY p.place
-                ) o
-                GROUP BY 1, 2, 3, 4
+                SELECT p.book_id, p.time_zone, p.payers, p.kinds, p.vias, c.id AS cycle_id,
+                    c.starts_at
+                FROM {schema}.ledger_paths() p
+                JOIN {schema}.credits_cycle c ON c.book_id = p.book_id AND c.state = 'open'
+                WHERE p.acting_id = a.wallet
+                OFFSET 0
             ) p
         LOOP
             acting := acting || found.wallet;
@@ -210,11 +220,11 @@ BEGIN
             kinds := kinds || found.kinds;
             lasts := lasts || cardinality(payers);
             -- The first with an allocation: who inherits may have a leftover before it.
-            payer := CASE WHEN found.reasons[1] = 'leftover' THEN 2 ELSE 1 END;
+            payer := CASE WHEN found.vias[1] = 'leftover' THEN 2 ELSE 1 END;
             mains := mains || found.payers[payer];
-            named := named || CASE WHEN found.reasons[payer] IN ('own', 'inherits')
+            named := named || CASE WHEN found.vias[payer] IN ('own', 'inherits')
                 THEN found.payers[payer] END;
-            named_kinds := named_kinds || CASE WHEN found.reasons[payer] IN ('own', 'inherits')
+            named_kinds := named_kinds || CASE WHEN found.vias[payer] IN ('own', 'inherits')
                 THEN found.kinds[payer] END;
             -- Unless somebody else moves, they need the balances along the order of payers until
             -- there is what all calls of the wallet take together.

@@ -9,7 +9,7 @@ from typing import TypeVar
 import psycopg
 import pytest
 
-from core.credits.wires import LedgerPool
+from core.credits.wires import Bundle, LedgerPool, Step, _statement
 from core.kit.ids import uuid7
 from tenants.models import Account
 
@@ -167,3 +167,101 @@ def test_a_closed_pool_fails_what_is_under_way(transactional_accounts: None, acm
         return (await asyncio.gather(asked, return_exceptions=True))[0]
 
     assert isinstance(with_pool(scenario), psycopg.OperationalError)
+
+
+# -- several accounts in one transaction -----------------------------------------------------------
+
+
+def transaction_of(pool: LedgerPool, schema: str) -> asyncio.Future[bytes]:
+    """Ask in which transaction a step of an account runs."""
+    return pool._send(Step(schema, b"SELECT pg_current_xact_id()::text", []))
+
+
+@pytest.mark.parametrize(
+    ("schemas", "together"),
+    [
+        ("abc", [0, 0, 0]),
+        # One step of each account at a time: each takes its locks in the one order.
+        ("aab", [0, 1, 0]),
+        ("aaa", [0, 1, 2]),
+    ],
+)
+def test_what_waits_of_several_accounts_goes_in_one_transaction(
+    transactional_accounts: None, schemas: str, together: list[int]
+) -> None:
+    async def scenario(pool: LedgerPool) -> list[bytes]:
+        # They wait for the connection to open.
+        return list(await asyncio.gather(*[transaction_of(pool, schema) for schema in schemas]))
+
+    found = with_pool(scenario, size=1)
+
+    transactions = list(dict.fromkeys(found))
+    assert [transactions.index(one) for one in found] == together
+
+
+def test_what_goes_together_is_sorted_by_account() -> None:
+    async def sent() -> list[str]:
+        steps = [Step(schema, b"", []) for schema in ("c", "a", "b")]
+        return [step.schema for step in Bundle(steps, 0.0).steps]
+
+    assert asyncio.run(sent()) == ["a", "b", "c"]
+
+
+def test_what_has_much_to_say_goes_alone(transactional_accounts: None) -> None:
+    statement = b"SELECT pg_current_xact_id()::text WHERE $1::text <> ''"
+
+    async def scenario(pool: LedgerPool) -> list[bytes]:
+        asked = [pool._send(Step(schema, statement, [b"x" * 20_000])) for schema in ("a", "b")]
+        return list(await asyncio.gather(*asked))
+
+    first, second = with_pool(scenario, size=1)
+
+    assert first != second
+
+
+def test_one_that_fails_takes_none_of_the_others_along(
+    transactional_accounts: None, acme: Account, globex: Account
+) -> None:
+    async def scenario(pool: LedgerPool) -> list[object]:
+        asked = [
+            ask(pool, acme),
+            pool.call("nowhere", "ledger_release", b"{}"),
+            ask(pool, globex),
+        ]
+        first = await asyncio.gather(*asked, return_exceptions=True)
+        again = await asyncio.gather(ask(pool, acme), ask(pool, globex))
+        return [type(one) for one in (*first, *again)]
+
+    assert with_pool(scenario, size=1) == [
+        bytes,
+        psycopg.errors.InvalidSchemaName,
+        bytes,
+        bytes,
+        bytes,
+    ]
+
+
+def test_nobody_waits_long_for_the_lock_of_one_that_goes_along(
+    transactional_accounts: None, acme: Account, globex: Account
+) -> None:
+    async def scenario(pool: LedgerPool) -> tuple[bool, bytes, bytes]:
+        await ask(pool, acme)
+        pool._homes[globex.schema_name] = pool._homes[acme.schema_name]
+        with held_up(acme) as connection:
+            # It is there already when globex's comes, and so they go together.
+            pool._wires[pool._homes[acme.schema_name]]._waiting.append(waiting := step_of(acme))
+            answer = await ask(pool, globex)
+            was_held_up = not waiting.answer.done()
+            connection.rollback()
+        return was_held_up, answer, await waiting.answer
+
+    was_held_up, answer, late = with_pool(scenario)
+
+    assert was_held_up
+    assert b"unknown" in answer
+    assert b"unknown" in late
+
+
+def step_of(account: Account) -> Step:
+    request = b'{"request_id": "%s"}' % str(uuid7()).encode()
+    return Step(account.schema_name, _statement(account.schema_name, "ledger_release"), [request])
