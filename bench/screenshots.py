@@ -56,6 +56,7 @@ PICTURES = (
     Picture("copilot-overview", "ada", "/copilot/", DESK, "light"),
     Picture("copilot-overview-phone-dark", "ada", "/copilot/", PHONE, "dark"),
     Picture("credits", "ada", "/copilot/credits/", DESK, "light"),
+    Picture("credits-phone-dark", "ada", "/copilot/credits/", PHONE, "dark"),
     Picture("own-page", "mia", "/copilot/me/", DESK, "light"),
     Picture("quick-start-dark", "mia", "/console/start/", DESK, "dark"),
     Picture("quick-start-phone", "mia", "/console/start/", PHONE, "light"),

@@ -10,7 +10,7 @@ from django.db.models.expressions import RawSQL
 
 from core.access.scopes import Scope
 from core.credits.errors import CannotUndo
-from core.credits.models import Act, Book, RuleChange, Split, Transfer, Wallet
+from core.credits.models import Act, Book, RuleChange, Split, Transfer, TransferKind, Wallet
 from core.credits.services.locking import array_of
 from core.credits.services.undoing import UNDOABLE
 from core.credits.split_rules import FIXED
@@ -142,9 +142,16 @@ def _rules_of(acts: Collection[UUID]) -> dict[UUID, tuple[UUID, int]]:
 
 
 def _largest_of(acts: Collection[UUID]) -> dict[UUID, tuple[UUID, int]]:
-    """Return where the largest movement of each act went, and how much it was."""
+    """Return whose the largest movement of each act was, and how much it was.
+
+    What goes back up is told of the node that gave it.
+    """
     rows = Transfer.objects.filter(act__in=acts).order_by("act", "-amount", "-id").distinct("act")
-    return {
-        row.act_id: (row.to_wallet_id or row.from_wallet_id or row.act_id, row.amount)
-        for row in rows
-    }
+    return {row.act_id: (_node_of(row), row.amount) for row in rows}
+
+
+def _node_of(row: Transfer) -> UUID:
+    ends = [row.to_wallet_id, row.from_wallet_id]
+    if row.kind == TransferKind.RECLAIM:
+        ends.reverse()
+    return next(end for end in ends if end is not None)

@@ -42,8 +42,10 @@ def parse_credits(text: str) -> Microcredits:
         amount = Decimal(plain.replace(",", ""))
     except InvalidOperation:
         raise ValueError("Enter a number of credits, such as 250 or 12.5.") from None
+    if not amount.is_finite():
+        raise ValueError("Enter a number of credits, such as 250 or 12.5.")
     # By digits first: the arithmetic itself overflows for 1e999999.
-    if not amount.is_finite() or amount.adjusted() > 9 or abs(amount) > _MAX_CREDITS:
+    if amount.adjusted() > 9 or abs(amount) > _MAX_CREDITS:
         raise ValueError("This number of credits is out of range.")
     exact = amount * MICROCREDITS_PER_CREDIT
     if exact != exact.to_integral_value():

@@ -8,6 +8,7 @@ from core.access.scopes import EVERYTHING, Scope
 from core.credits.models import Wallet
 from core.credits.selectors import allocations_of, figures_of, open_cycle_of
 from core.hierarchy import credit_tree as credit_tree_module
+from core.hierarchy.acts import last_acts
 from core.hierarchy.credit_tree import (
     alone_id,
     alone_rows,
@@ -23,7 +24,7 @@ from core.hierarchy.wallets import last_movements, wallet_labels
 from tenants.models import Account
 from tests.cast import TESTS
 from tests.core.ui.branch import ProductBranch, branch_of, whole
-from tests.factories.credits import allocate, hold, top_up
+from tests.factories.credits import allocate, hold, reclaim, top_up
 
 
 @pytest.fixture
@@ -319,3 +320,11 @@ def test_credits_held_there_go_back_once_somebody_has_a_place(
     assert book_free(branch) == before + whole(30)
     assert allocations_of([alone.wallet_id]) == {}
     assert credit_tree(branch.product).rows[-1].label == "Content"
+
+
+def test_what_was_taken_back_is_told_of_the_node_that_gave_it(branch: ProductBranch) -> None:
+    reclaim(branch.team.wallet, whole(7))
+
+    act = last_acts(branch.product, EVERYTHING, branch.book)[0]
+
+    assert (act.label, act.node, act.amount) == ("Took back", "Content", whole(7))
