@@ -25,6 +25,9 @@ from core.guardrails.verdicts import Finding
 BUDGET_SECONDS = 5.0
 # One pattern over one neighbourhood of a few hundred characters needs microseconds.
 PATTERN_TIMEOUT_SECONDS = 0.5
+# In so few characters no pattern takes longer than some milliseconds, whatever stands there; and
+# looking at the clock costs several times what most patterns do.
+TIMELESS_CHARACTERS = 256
 
 # Weaker patterns, such as nine bare digits, count only near a word that explains them.
 MINIMUM_SCORE = 0.35
@@ -52,6 +55,8 @@ _RECOGNISERS: dict[str, tuple[str, str]] = {
     "IN_AADHAAR": (f"{_COUNTRY}.india.in_aadhaar_recognizer", "InAadhaarRecognizer"),
 }
 ENTITIES = tuple(_RECOGNISERS)
+# Signs of which one stands in every such address.
+_NEEDED_SIGNS = {"IP_ADDRESS": ".:", "MAC_ADDRESS": ".:-"}
 # Numbers of one country match other countries' order numbers too often to be on for everybody.
 DEFAULT_ENTITIES = ENTITIES[: ENTITIES.index("UK_NHS")]
 DEFAULT_REGIONS = ("US", "GB", "DE", "FR", "IN", "CA")
@@ -172,9 +177,13 @@ def _pieces(start: int, end: int, overlap: int) -> Iterator[tuple[int, int]]:
 
 def _matches(label: str, text: str, start: int, end: int) -> Iterator[Finding]:
     recogniser = _recogniser(label)
+    signs = _NEEDED_SIGNS.get(label)
+    if signs is not None and not any(text.find(sign, start, end) >= 0 for sign in signs):
+        return
+    timeout = PATTERN_TIMEOUT_SECONDS if end - start > TIMELESS_CHARACTERS else None
     for pattern, score in recogniser.patterns:
         # `pos` and `endpos` keep what stands before a match visible to its look-behind.
-        for match in pattern.finditer(text, start, end, timeout=PATTERN_TIMEOUT_SECONDS):
+        for match in pattern.finditer(text, start, end, timeout=timeout):
             for last in recogniser.ends(match):
                 first = match.start()
                 if first < last and recogniser.accepts(text, first, last, score):
