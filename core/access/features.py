@@ -4,7 +4,10 @@ A feature that a product does not have is on nowhere in it. The super admin's ce
 every switch.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -60,6 +63,12 @@ _FEATURES = (
         products=("console",),
     ),
 )
+
+
+def needs_of(llms: Iterable[Any]) -> dict[UUID, str]:
+    """Return the feature that some of these LLMs take besides their policies, by their ids."""
+    return {llm.pk: IMAGE_GENERATION for llm in llms if llm.kind == "image"}
+
 
 _by_key = {feature.key: feature for feature in _FEATURES}
 

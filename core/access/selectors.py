@@ -1,6 +1,7 @@
 """Reads of access."""
 
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 from core.access.models import LlmActivation
@@ -53,6 +54,7 @@ def access_of(
     offered: Iterable[UUID],
     withheld: Iterable[str] = (),
     open_things: Iterable[Thing] = (),
+    needs: Mapping[UUID, str] = MappingProxyType({}),
     nodes: Iterable[UUID] | None = None,
     parts: Collection[str] = ALL_PARTS,
 ) -> ProductAccess:
@@ -70,6 +72,7 @@ def access_of(
         on=on,
         withheld=frozenset(withheld),
         open_things=frozenset(open_things),
+        needs=needs,
     ).where(said)
 
 
@@ -82,7 +85,7 @@ def decision_now(access: ProductAccess, kind: str, key: str, path: Path) -> Deci
     except ValueError:
         return None
     if kind == "llm":
-        return access.why_llm(thing, path)
+        return access.why_call(thing, path)
     known = resource_type(kind)
     if known is None or all(each.id != thing for each in known.all_of(access.product)):
         return None

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from django.utils.translation import gettext as _
 
+from core.access.features import feature_named
 from core.access.rules.decisions import Change, Decision, Step
 from core.access.rules.paths import PathNode
 
 
 def step_in_words(step: Step, what: str) -> str:
     """Return what a step of a trace did, such as "Marketing blocks gpt-5"."""
-    values = {"node": name_of(step.node), "what": what}
+    values = {"node": name_of(step.node), "what": _title(step.about) or what}
     yes, no = _STEPS[step.rule]
     return (yes if step.is_allowed else no)() % values
 
@@ -22,7 +23,13 @@ def reason_in_words(decision: Decision, what: str) -> str:
 
 def change_in_words(change: Change, what: str) -> str:
     """Return what somebody would have to do, such as "Stop blocking gpt-5 in Marketing"."""
-    return _CHANGES[change.kind]() % {"node": name_of(change.node), "what": what}
+    values = {"node": name_of(change.node), "what": _title(change.about) or what}
+    return _CHANGES[change.kind]() % values
+
+
+def _title(feature: str) -> str:
+    known = feature_named(feature)
+    return "" if known is None else str(known.title)
 
 
 def name_of(node: PathNode | None) -> str:

@@ -22,6 +22,7 @@ class FakeLedger:
     policy_version: int = 1
     is_suspended: bool = False
     holds: dict[UUID, ReserveRequest] = field(default_factory=dict)
+    reserved: list[ReserveRequest] = field(default_factory=list)
     amounts: dict[UUID, int] = field(default_factory=dict)
     released: dict[UUID, str] = field(default_factory=dict)
     events: dict[UUID, SettleRequest] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class FakeLedger:
             )
         self.free -= granted
         self.holds[request.request_id] = request
+        self.reserved.append(request)
         self.amounts[request.request_id] = granted
         self.prints[request.request_id] = request.fingerprint
         return ReserveAnswer(outcome="reserved", amount=granted, asked=request.amount, state="open")

@@ -1,14 +1,18 @@
 """The resolver of LLM access against a second, slower telling of the same rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from uuid import UUID
 
 from hypothesis import given, settings, strategies as st
 
+from core.access.features import IMAGE_GENERATION
 from core.access.rules.decisions import Change
 from core.access.rules.llms import LlmPolicy, Policies, Walks, usable_llms
 from core.access.rules.paths import KINDS, Path, PathNode
+from core.access.rules.product import ProductAccess
+from core.access.rules.switches import Switch
 from core.access.rules.why_llms import Case, apply_change, decide_llm
 
 LLMS = [UUID(int=number) for number in range(1, 6)]
@@ -130,3 +134,73 @@ def test_an_empty_list_means_none(path: Path, policies: Policies) -> None:
 
 def _after(case: Case, changes: Sequence[Change]) -> Case:
     return reduce(apply_change, changes, case)
+
+
+switches_of_a_node = st.builds(Switch, is_on=st.booleans(), is_locked=st.booleans())
+
+
+def _changed(access: ProductAccess, llm: UUID, path: Path, change: Change) -> ProductAccess:
+    """Return the account after one change of a policy, of the catalogue or of the feature."""
+    if change.about:
+        if change.kind == "offer":
+            return replace(access, withheld=frozenset())
+        assert change.node is not None
+        switches = dict(access.switches.get(change.about, {}))
+        was = switches.get(change.node.id)
+        is_locked = was is not None and was.is_locked
+        switches[change.node.id] = Switch(change.kind == "set_on", is_locked)
+        return replace(access, switches={change.about: switches})
+    case = Case(llm, llm in access.offered, llm in access.on, path, access.policies)
+    after = apply_change(case, change)
+    one = frozenset({llm})
+    return replace(
+        access,
+        offered=access.offered | one if after.is_offered else access.offered,
+        on=access.on | one if after.is_on else access.on,
+        policies=after.policies,
+    )
+
+
+@settings(max_examples=500)
+@given(
+    offered=some_llms,
+    on=some_llms,
+    path=paths,
+    policies=policies,
+    switches=st.dictionaries(st.sampled_from([node.id for node in NODES]), switches_of_a_node),
+    is_withheld=st.booleans(),
+)
+def test_an_llm_that_takes_a_feature_is_called_where_both_say_so(
+    offered: frozenset[UUID],
+    on: frozenset[UUID],
+    path: Path,
+    policies: Policies,
+    switches: Mapping[UUID, Switch],
+    is_withheld: bool,
+) -> None:
+    image, plain = LLMS[0], LLMS[1]
+    access = ProductAccess(
+        "copilot",
+        offered,
+        on,
+        policies,
+        {IMAGE_GENERATION: switches},
+        frozenset({IMAGE_GENERATION}) if is_withheld else frozenset(),
+        needs={image: IMAGE_GENERATION},
+    )
+
+    decision = access.why_call(image, path)
+
+    has_feature = access.has(IMAGE_GENERATION, path)
+    assert decision.is_allowed == (image in access.llms(path) and has_feature)
+    assert decision.is_allowed == (image in access.callable_llms(path))
+    assert sum(step.is_decisive for step in decision.trace) == 1
+    assert decision.reason.is_allowed == decision.is_allowed
+    assert access.why_call(plain, path) == access.why_llm(plain, path)
+    for left_out in range(len(decision.flip) + 1):
+        after = access
+        for change in decision.flip[:left_out] + decision.flip[left_out + 1 :]:
+            after = _changed(after, image, path, change)
+        # All of it flips the verdict, and nothing less does.
+        is_all = left_out == len(decision.flip)
+        assert (image in after.callable_llms(path)) == (decision.is_allowed != is_all)

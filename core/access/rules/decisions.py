@@ -22,20 +22,26 @@ class Step:
     """One step of a trace. `node` is None for the account as a whole.
 
     `is_allowed` is how things stand after the step; `is_decisive` marks the step that settled it.
+    `about` is the key of a feature, where the step is about one that the thing takes.
     """
 
     rule: Rule
     node: PathNode | None
     is_allowed: bool
     is_decisive: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One edit that, with the others of its decision, would flip the verdict."""
+    """One edit that, with the others of its decision, would flip the verdict.
+
+    `about` is the key of a feature, where it is one that has to change.
+    """
 
     kind: ChangeKind
     node: PathNode | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,13 @@ def decision_values(decision: Decision) -> dict[str, Any]:
                 "node": _node_values(step.node),
                 "is_allowed": step.is_allowed,
                 "is_decisive": step.is_decisive,
+                "about": step.about,
             }
             for step in decision.trace
         ],
         "flip": [
-            {"kind": change.kind, "node": _node_values(change.node)} for change in decision.flip
+            {"kind": change.kind, "node": _node_values(change.node), "about": change.about}
+            for change in decision.flip
         ],
     }
 
@@ -32,10 +34,20 @@ def decision_of(values: Mapping[str, Any]) -> Decision:
     return Decision(
         is_allowed=values["is_allowed"],
         trace=tuple(
-            Step(step["rule"], _node(step["node"]), step["is_allowed"], step["is_decisive"])
+            Step(
+                step["rule"],
+                _node(step["node"]),
+                step["is_allowed"],
+                step["is_decisive"],
+                # Decisions of before features were told apart have none.
+                step.get("about", ""),
+            )
             for step in values["trace"]
         ),
-        flip=tuple(Change(change["kind"], _node(change["node"])) for change in values["flip"]),
+        flip=tuple(
+            Change(change["kind"], _node(change["node"]), change.get("about", ""))
+            for change in values["flip"]
+        ),
     )
 
 

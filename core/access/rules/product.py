@@ -48,6 +48,8 @@ class ProductAccess:
     # Things for everyone, and those that are switched off; who builds this asks their registries.
     open_things: frozenset[Thing] = frozenset()
     off_things: frozenset[Thing] = frozenset()
+    # The feature that an LLM takes besides its policies, by the LLM's id: images are one.
+    needs: Mapping[UUID, str] = field(default_factory=dict)
     # The LLMs that policies choose from: worked out once, as every call asks for it.
     ceiling: Ids = field(init=False, repr=False, compare=False)
 
@@ -69,6 +71,27 @@ class ProductAccess:
     def why_llm(self, llm: UUID, path: Path) -> Decision:
         """Return the decision about one LLM with its reasons."""
         return decide_llm(Case(llm, llm in self.offered, llm in self.on, path, self.policies))
+
+    def callable_llms(self, path: Path) -> Ids:
+        """Return the LLMs that the end of a path may call: those whose feature is on, if any."""
+        usable = self.llms(path)
+        off = [llm for llm, key in self.needs.items() if llm in usable and not self.has(key, path)]
+        return usable.difference(off)
+
+    def why_call(self, llm: UUID, path: Path) -> Decision:
+        """Return the decision about calling one LLM: that of its policies and of its feature."""
+        decision = self.why_llm(llm, path)
+        key = self.needs.get(llm, "")
+        feature = self.why_feature(key, path) if key else None
+        if feature is None or feature.is_allowed:
+            return decision
+        steps = [replace(step, about=key) for step in feature.trace]
+        changes = tuple(replace(change, about=key) for change in feature.flip)
+        if decision.is_allowed:
+            said = [replace(step, is_decisive=False) for step in decision.trace]
+            return Decision(False, (*said, *steps), changes)  # noqa: FBT003  the verdict
+        later = [replace(step, is_decisive=False) for step in steps]
+        return Decision(False, (*decision.trace, *later), (*decision.flip, *changes))  # noqa: FBT003  the verdict
 
     def has(self, feature: str, path: Path) -> bool:
         """Return whether the end of a path has a feature; one that the product lacks is off."""

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from rest_framework.response import Response
 
+from core.access.features import needs_of
 from core.access.resources import open_things
 from core.access.rules.product import ProductAccess
 from core.access.selectors import access_of
@@ -77,6 +78,7 @@ class AccessViewSet(CockpitViewSet):
             self.product.slug,
             offered=(llm.pk for llm in self.offered),
             withheld=self.offer.withheld_features(self.account_id, self.product.slug),
+            needs=needs_of(self.offered),
             open_things=open_things(self.product.slug),
         )
 

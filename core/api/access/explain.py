@@ -97,7 +97,7 @@ class ExplainViewSet(AccessViewSet):
 
     def _decisions(self, path: Path, about: str | None) -> Sequence[tuple[str, str, Decision]]:
         found = [
-            (f"llm:{llm.pk}", llm.name, self.access.why_llm(llm.pk, path))
+            (f"llm:{llm.pk}", llm.name, self.access.why_call(llm.pk, path))
             for llm in self.offered
             if about is None or about in {f"llm:{llm.pk}", f"llm:{llm.name}"}
         ]
@@ -134,6 +134,7 @@ def _decision_shown(about: str, title: str, decision: Decision) -> dict[str, Any
                 "node": _node(step.node),
                 "is_allowed": step.is_allowed,
                 "is_decisive": step.is_decisive,
+                "feature": step.about or None,
             }
             for step in decision.trace
         ],
@@ -142,6 +143,7 @@ def _decision_shown(about: str, title: str, decision: Decision) -> dict[str, Any
                 "sentence": change_in_words(change, title),
                 "kind": change.kind,
                 "node": _node(change.node),
+                "feature": change.about or None,
             }
             for change in decision.flip
         ],

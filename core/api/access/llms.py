@@ -10,7 +10,6 @@ from rest_framework.response import Response
 
 from core.access import services
 from core.access.permissions import may
-from core.access.rules.llms import usable_llms
 from core.api.access import shapes
 from core.api.access.base import TAG, AccessViewSet
 from core.api.documents import Operation, documented, page_example, page_output
@@ -48,10 +47,9 @@ class LlmViewSet(AccessViewSet):
         rows = self.offered
         if not self.is_program and not may(request.user, self.write_permission):
             paths = paths_of_user(self.product, request.user)
-            mine = frozenset().union(
-                *(usable_llms(self.access.ceiling, at, self.access.policies) for at in paths)
-            )
-            rows = [llm for llm in rows if llm.pk in mine]
+            mine = frozenset().union(*map(self.access.callable_llms, paths))
+            # What has no price is refused.
+            rows = [llm for llm in rows if llm.pk in mine and llm.prices.all()]
         return self.page_of_values([(llm.pk, self._shown(llm)) for llm in rows])
 
     @documented(

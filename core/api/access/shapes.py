@@ -273,6 +273,9 @@ class StepOutput(serializers.Serializer[Any]):
     node = AccessNodeOutput(allow_null=True, help_text="Null: the account as a whole.")
     is_allowed = serializers.BooleanField(help_text="How things stand after it.")
     is_decisive = serializers.BooleanField()
+    feature = serializers.CharField(
+        allow_null=True, help_text="The feature that an LLM takes, where the step is about that."
+    )
 
 
 class FlipOutput(serializers.Serializer[Any]):
@@ -281,6 +284,9 @@ class FlipOutput(serializers.Serializer[Any]):
     sentence = serializers.CharField()
     kind = serializers.CharField()
     node = AccessNodeOutput(allow_null=True)
+    feature = serializers.CharField(
+        allow_null=True, help_text="The feature to change, where an LLM takes one."
+    )
 
 
 class DecisionOutput(serializers.Serializer[Any]):
@@ -307,10 +313,16 @@ DECISION = {
             "node": NODE,
             "is_allowed": False,
             "is_decisive": True,
+            "feature": None,
         }
     ],
     "would_flip": [
-        {"sentence": "Put gpt-5 on the list of Support EMEA", "kind": "include", "node": NODE}
+        {
+            "sentence": "Put gpt-5 on the list of Support EMEA",
+            "kind": "include",
+            "node": NODE,
+            "feature": None,
+        }
     ],
     "who_can_help": "account admin",
 }

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from core.access.features import features_of
+from core.access.features import features_of, needs_of
 from core.access.resources import Resource, resource_type, resources_of
 from core.access.rules.paths import Path
 from core.access.scopes import Scope, scope_of
@@ -180,6 +180,7 @@ class _Lookup:
             site.slug,
             offered=(llm.pk for llm in self._offered),
             withheld=site.withheld_features(account.pk, site.slug),
+            needs=needs_of(self._offered),
             open_things=(each.thing for each in self._things if each.is_open),
             nodes=(node.id for node in self._path),
         )
@@ -209,7 +210,9 @@ class _Lookup:
         llm = next((each for each in self._offered if str(each.pk) == key), None)
         if kind != "llm" or llm is None:
             return None
-        return Decided("llm", key, llm.title, self._path, self._access.why_llm(llm.pk, self._path))
+        decision = self._access.why_call(llm.pk, self._path)
+        needs = self._access.needs.get(llm.pk, "")
+        return Decided("llm", key, llm.title, self._path, decision, needs)
 
     def _of_feature(self, key: str) -> Decided | None:
         decision = self._access.why_feature(key, self._path)

@@ -5,7 +5,7 @@ stays a sentence with the place for it. A fix is kept for Revert where its page 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from core.access.features import feature_named
 from core.access.permissions import may
 from core.access.rules import grants, why_llms
 from core.access.rules.decisions import Change, Decision
@@ -20,7 +21,6 @@ from core.access.rules.paths import Path
 from core.access.rules.switches import Switch
 from core.access.scopes import scope_of
 from core.hierarchy.effects import (
-    Effect,
     effect_of_grants,
     effect_of_policies,
     effect_of_switches,
@@ -44,19 +44,24 @@ _ELSEWHERE = frozenset({"offer", "switch_on", "lift_above"})
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision about one thing for one path. `key` is an id, or a feature's key."""
+    """A decision about one thing for one path. `key` is an id, or a feature's key.
+
+    `needs` is the key of the feature that an LLM takes besides its policies.
+    """
 
     kind: str
     key: str
     title: str
     path: Path
     decision: Decision
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
     """A button: how many places gain and lose the thing by it, and what it does."""
 
+    what: str
     gains: int
     losses: int
     apply: Callable[[], None]
@@ -75,8 +80,12 @@ def fix_of(request: HttpRequest, site: ProductSite, decided: Decided) -> Fix | N
     if not may(request.user, site.permission("manage_access")):
         return None
     rows = _rows(request, site, decided.decision.flip)
-    if not rows:
+    abouts = {change.about for change, _row in rows}
+    if len(abouts) != 1:
+        # What takes a change of policies and one of features is two clicks to take back.
         return None
+    if feature := abouts.pop():
+        decided = _of_its_feature(decided, feature)
     make = {"llm": _of_llm, "feature": _of_feature}.get(decided.kind, _of_thing)
     try:
         return make(request, site, decided, rows)
@@ -87,6 +96,9 @@ def fix_of(request: HttpRequest, site: ProductSite, decided: Decided) -> Fix | N
 
 def revert_of(request: HttpRequest, site: ProductSite, decided: Decided) -> Revert | None:
     """Return how the last change that somebody made to the same kind of thing is taken back."""
+    of_feature = Undo(request, features.UNDO, site.slug)
+    if decided.needs and of_feature.at > Undo(request, llm_access.UNDO, site.slug).at:
+        decided = _of_its_feature(decided, decided.needs)
     if decided.kind == "llm":
         label = Undo(request, llm_access.UNDO, site.slug).label
         return Revert(label, reverse(f"{site.slug}:llm-access-undo")) if label else None
@@ -97,6 +109,12 @@ def revert_of(request: HttpRequest, site: ProductSite, decided: Decided) -> Reve
     label = desk.undoable()
     where = (decided.kind, decided.key)
     return Revert(label, reverse(f"{site.slug}:share-undo", args=where)) if label else None
+
+
+def _of_its_feature(decided: Decided, key: str) -> Decided:
+    known = feature_named(key)
+    assert known is not None
+    return replace(decided, kind="feature", key=key, title=str(known.title))
 
 
 def _rows(
@@ -126,7 +144,11 @@ def _of_llm(
     effect = effect_of_policies(
         site.product, desk.access, {node: policy for node, (_row, policy) in said.items()}
     )
-    return _fix(effect, llm, lambda: desk.apply_all(said, _("Effective access"), label=_name(rows)))
+
+    def apply() -> None:
+        desk.apply_all(said, _("Effective access"), label=_name(rows))
+
+    return Fix(decided.title, effect.gains.get(llm, 0), effect.losses.get(llm, 0), apply)
 
 
 def _of_feature(
@@ -147,7 +169,8 @@ def _of_feature(
     def apply() -> None:
         features.apply(request, site, said, _name(rows), _("Effective access"))
 
-    return _fix(effect, decided.key, apply)
+    key = decided.key
+    return Fix(decided.title, effect.gains.get(key, 0), effect.losses.get(key, 0), apply)
 
 
 def _of_thing(
@@ -158,7 +181,11 @@ def _of_thing(
     access, thing = granting_access(site.product, [desk.resource]), desk.resource.thing
     changes = {node: grant for node, (_row, grant) in said.items()}
     effect = effect_of_grants(site.product, access, thing, changes, moment)
-    return _fix(effect, thing, lambda: desk.apply(said, _("Effective access"), label=_name(rows)))
+
+    def apply() -> None:
+        desk.apply(said, _("Effective access"), label=_name(rows))
+
+    return Fix(decided.title, effect.gains.get(thing, 0), effect.losses.get(thing, 0), apply)
 
 
 def _share_desk(request: HttpRequest, site: ProductSite, decided: Decided) -> sharing.ShareDesk:
@@ -167,10 +194,6 @@ def _share_desk(request: HttpRequest, site: ProductSite, decided: Decided) -> sh
     except ValueError:
         raise NotFound("There is no such thing.") from None
     return sharing.ShareDesk(request, site, scope_of(request.user, site.slug), thing)
-
-
-def _fix(effect: Effect, thing: Any, apply: Callable[[], None]) -> Fix:
-    return Fix(effect.gains.get(thing, 0), effect.losses.get(thing, 0), apply)
 
 
 def _name(rows: list[tuple[Change, PolicyRow]]) -> str:

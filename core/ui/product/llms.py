@@ -11,8 +11,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from core.access import selectors as access, services
+from core.access.features import needs_of
 from core.access.permissions import may
-from core.access.rules.llms import usable_llms
 from core.access.rules.paths import Path
 from core.access.rules.product import ProductAccess
 from core.hierarchy.effects import effect_of_llm, reach_of_llms
@@ -46,7 +46,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
         can_manage = may(request.user, site.permission("manage_llms"))
         if can_manage:
             return _marketplace(request, site)
-        mine = _usable(request, site)
+        mine = _usable(request, site, paths_of_user(site.product, request.user))
         rows = [row for row in offered(request, site) if row.llm.pk in mine]
         return render_page(
             request,
@@ -134,24 +134,23 @@ def offered(request: HttpRequest, site: ProductSite) -> list[OfferedLlm]:
 
 def usable_from(request: HttpRequest, site: ProductSite, where: Path) -> list[OfferedLlm]:
     """Return the LLMs that one place may call: what the gateway lists and admits there."""
-    rows = offered(request, site)
-    on = frozenset(row.llm.pk for row in rows if row.is_on)
-    usable = usable_llms(on, where, access.llm_policies(site.slug, (node.id for node in where)))
-    return [row for row in rows if row.llm.pk in usable]
+    usable = _usable(request, site, [where])
+    return [row for row in offered(request, site) if row.llm.pk in usable]
 
 
-def _usable(request: HttpRequest, site: ProductSite) -> frozenset[UUID]:
-    """Return what somebody may call from at least one of their places."""
+def _usable(request: HttpRequest, site: ProductSite, paths: Sequence[Path]) -> frozenset[UUID]:
+    """Return what may be called from at least one of some places; what has no price is refused."""
     account = request.account  # type: ignore[attr-defined]
-    offered = site.offered_llms(account.pk, site.slug)
-    paths = paths_of_user(site.product, request.user)
+    priced = [llm for llm in site.offered_llms(account.pk, site.slug) if llm.prices.all()]
     rules = access.access_of(
         site.slug,
-        offered=(llm.pk for llm in offered),
+        offered=(llm.pk for llm in priced),
+        withheld=site.withheld_features(account.pk, site.slug),
+        needs=needs_of(priced),
         nodes=(node.id for path_ in paths for node in path_),
-        parts=("policies",),
+        parts=("policies", "switches"),
     )
-    return frozenset().union(*(rules.llms(path_) for path_ in paths))
+    return frozenset().union(*map(rules.callable_llms, paths))
 
 
 def _row(llm: Any, factor: Decimal, *, is_on: bool) -> OfferedLlm:

@@ -51,6 +51,6 @@ def _where(site: ProductSite, change: Change, kind: str, key: str) -> str:
     if change.kind == "switch_on":
         return reverse(f"{site.slug}:llms")
     assert change.node is not None
-    if kind == "feature":
+    if kind == "feature" or change.about:
         return f"{reverse(f'{site.slug}:features')}#{change.node.id}"
     return reverse(f"{site.slug}:llm-access-node", args=(change.node.kind, change.node.id))

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from core.access.features import needs_of
 from core.access.models import RefusedDecision
 from core.access.refusals import KEPT_DAYS
 from core.access.resources import open_things
@@ -106,10 +107,12 @@ def _now(request: HttpRequest, site: ProductSite, row: RefusedDecision) -> Decis
     """Return how the same would be decided now, on the path of then."""
     account = request.account  # type: ignore[attr-defined]
     where = row.as_path()
+    offered = site.offered_llms(account.pk, site.slug)
     access = access_of(
         site.slug,
-        offered=(llm.pk for llm in site.offered_llms(account.pk, site.slug)),
+        offered=(llm.pk for llm in offered),
         withheld=site.withheld_features(account.pk, site.slug),
+        needs=needs_of(offered),
         open_things=open_things(site.slug),
         nodes=(node.id for node in where),
     )

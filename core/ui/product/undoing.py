@@ -6,6 +6,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from core.kit.clock import now
+
 
 def back_to(request: HttpRequest, home: str) -> str:
     """Return the page of ours that a form names to come back to, else the one it belongs to."""
@@ -35,13 +37,23 @@ class Undo:
 
     def keep(self, label: str, nodes: list[dict[str, Any]]) -> None:
         """Keep what nodes said before, and what the change has left."""
-        self._session[self._key] = {"product": self._product, "label": label, "nodes": nodes}
+        self._session[self._key] = {
+            "product": self._product,
+            "label": label,
+            "nodes": nodes,
+            "at": now().isoformat(),
+        }
 
     @property
     def label(self) -> str | None:
         """What was changed, by name; None if nothing can be reverted."""
         kept = self._session.get(self._key)
         return kept["label"] if kept and kept["product"] == self._product else None
+
+    @property
+    def at(self) -> str:
+        """When it was; empty if nothing can be reverted."""
+        return "" if self.label is None else self._session[self._key].get("at", "")
 
     def take(self) -> list[dict[str, Any]]:
         """Return what nodes said before, and forget it; empty if there is nothing."""

@@ -8,6 +8,7 @@ import pytest
 from core.access.rules.llms import LlmPolicy
 from core.access.rules.switches import Switch
 from core.gateway.gateway import Gateway
+from core.kit.ids import uuid7
 from tests.core.gateway.client import GatewayClient
 from tests.fakes.directory import EVERYBODY, MIA, FakeDirectory
 from tests.fakes.ledger import FakeLedger
@@ -134,3 +135,18 @@ async def test_a_caller_without_a_product_of_its_own_may_use_nothing(
     directory.tokens[MIA] = replace(directory.tokens[MIA], product="copilot")
 
     assert await listed(client) == set()
+
+
+async def test_the_agent_of_a_client_is_kept_and_decides_nothing(
+    client: GatewayClient, upstream: FakeUpstream, directory: FakeDirectory, ledger: FakeLedger
+) -> None:
+    agent = uuid7()
+    directory.policies[EVERYBODY.id] = LlmPolicy(only=ids(directory, "ok"))
+    named = {"X-Cockpit-Agent": str(agent)}
+
+    admitted = await client.chat("Hello", model="ok", headers=named)
+    refused = await client.chat("Hello", model="tools", headers=named)
+    plain = await client.chat("Hello", model="ok")
+
+    assert [answer.status for answer in (admitted, refused, plain)] == [200, 403, 200]
+    assert [request.context.agent_id for request in ledger.reserved] == [agent, None]

@@ -230,3 +230,34 @@ def test_a_fix_of_nothing_changes_nothing(page: Page, llm: Llm) -> None:
     for sent in ({}, {"member": str(page.member.pk)}, {"about": "planet:x"}):
         assert page.client.post(f"{page.home}fix/", sent).status_code == 302
     assert page.client.get(f"{page.home}export.csv").status_code == 200
+
+
+def test_an_image_llm_takes_the_feature_as_well(
+    page: Page, acme: Account, product: Product, branch: ProductBranch
+) -> None:
+    painter = LlmFactory(name="gpt-image", title="GPT Image", kind="image", offered_to=acme)
+    with in_account(acme):
+        switch_llm_on(product=product.slug, llm_id=painter.pk, llm_name=painter.name, actor=TESTS)
+    about = f"llm:{painter.pk}"
+    assert page.verdict(about)
+    path = f"/{product.slug}/features/team/{branch.team.pk}/image_generation/"
+    page.client.post(path, {"act": "off"})
+
+    shown = page.ask(about)
+    assert not shown.context["reasons"].is_allowed
+    assert "Content turns Image generation off" in text_of(shown)
+    assert shown.context["fix"].what == "Image generation"
+    page.fix(about)
+    assert page.verdict(about)
+    page.revert(about)
+    assert not page.verdict(about)
+
+    # Both are in the way: no button, for it would take two clicks to take it back.
+    of_llm = f"/{product.slug}/llm-access/team/{branch.team.pk}/{painter.pk}/"
+    page.client.post(of_llm, {"act": "block"})
+    both = page.ask(about).context
+    assert [change for change, _href in both["reasons"].changes] == [
+        "Stop blocking GPT Image in Content",
+        "Turn Image generation on in Mia Member",
+    ]
+    assert both["fix"] is None
