@@ -48,8 +48,9 @@ class Picture:
     text: str = ""
     # What is asked in the playground before; the picture shows the answers in the middle.
     asks: str = ""
-    # What is clicked on before.
+    # What is clicked on before, and after that.
     click: str = ""
+    then: str = ""
 
 
 PICTURES = (
@@ -87,8 +88,31 @@ PICTURES = (
     Picture("llm-marketplace", "ada", "/copilot/llms/", DESK, "light"),
     Picture("llm-access", "ada", "/copilot/llm-access/", DESK, "light"),
     Picture("llm-access-phone-dark", "ada", "/copilot/llm-access/", PHONE, "dark"),
-    Picture("sharing-dark", "ada", "/copilot/sharing/", DESK, "dark"),
-    Picture("effective-access", "ada", "/copilot/access/?q=mia", DESK, "light"),
+    Picture(
+        "effect-preview",
+        "ada",
+        "/copilot/llm-access/",
+        DESK,
+        "light",
+        click="tr:has-text('Marketing') button.ck-mark >> nth=2",
+    ),
+    Picture(
+        "sharing-dark",
+        "ada",
+        "/copilot/sharing/",
+        DESK,
+        "dark",
+        click="a:has-text('alchemi-web')",
+    ),
+    Picture(
+        "effective-access",
+        "ada",
+        "/copilot/access/?q=lena",
+        DESK,
+        "light",
+        click="a:has-text('Lena Vogel')",
+        then="a.ck-strong:text-is('GPT-5')",
+    ),
     Picture("api-reference", "ada", "/api/docs/", DESK, "light"),
     Picture("platform-overview", "sam", "/", DESK, "light"),
 )
@@ -224,6 +248,9 @@ def take(browser: Browser, demo: dict[str, Any], picture: Picture) -> None:
             page.wait_for_timeout(800)
         if picture.click:
             page.click(picture.click)
+            page.wait_for_load_state()
+        if picture.then:
+            page.click(picture.then)
             page.wait_for_load_state()
         if picture.asks:
             if picture.size == DESK:

@@ -30,7 +30,7 @@ def reasons_of(
         title=title,
         is_allowed=decision.is_allowed,
         steps=[
-            (step_in_words(step, title), step.is_allowed, step.is_decisive)
+            (_begun(step_in_words(step, title), title), step.is_allowed, step.is_decisive)
             for step in decision.trace
         ],
         changes=[
@@ -39,6 +39,11 @@ def reasons_of(
         ],
         helper=who_can_help(decision),
     )
+
+
+def _begun(sentence: str, title: str) -> str:
+    """Return a sentence with a capital letter, unless it begins with the name of the thing."""
+    return sentence if sentence.startswith(title) else sentence[:1].upper() + sentence[1:]
 
 
 def _where(site: ProductSite, change: Change, kind: str, key: str) -> str:
