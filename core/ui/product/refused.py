@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
@@ -36,6 +36,10 @@ def urls(site: ProductSite) -> list[URLPattern]:
     @page(permission=view)
     def refused(request: HttpRequest) -> HttpResponse:
         rows = refusals_for(site.product, scope_of(request.user, site.slug))
+        term = request.GET.get("q", "").strip()[:100]
+        wanted = _id(term)
+        if wanted is not None and rows.filter(pk=wanted).exists():
+            return HttpResponseRedirect(reverse(f"{site.slug}:refusal", args=(wanted,)))
         before = _id(request.GET.get("before", ""))
         if before is not None:
             rows = rows.filter(pk__lt=before)
@@ -47,10 +51,12 @@ def urls(site: ProductSite) -> list[URLPattern]:
             "product/refused.html",
             title=_("Refused calls"),
             crumbs=crumbs,
-            refusals=shown,
+            term=term,
+            refusals=[] if term else shown,
             kept_days=KEPT_DAYS,
             refusal_url=f"{site.slug}:refusal",
-            earlier=f"{home}?before={shown[-1].pk}" if len(found) > PAGE_SIZE else "",
+            home=home,
+            earlier=f"{home}?before={shown[-1].pk}" if len(found) > PAGE_SIZE and not term else "",
         )
 
     @page(permission=view)

@@ -91,6 +91,23 @@ def test_only_who_administers_the_place_sees_it(
     assert answers == [200, 200, 403]
 
 
+def test_who_is_told_an_id_finds_the_call_by_it(
+    ada_client: AccountClient, acme: Account, branch: ProductBranch, product: Product
+) -> None:
+    llm = LlmFactory(name="gpt-5", title="GPT-5", offered_to=acme)
+    with in_account(acme):
+        refusal_id = refused(product, branch, llm)
+    home = f"/{product.slug}/access/refused/"
+
+    found = ada_client.get(home, {"q": f" {refusal_id} "})
+
+    assert found.headers["Location"] == f"{home}{refusal_id}/"
+    for term in (str(uuid4()), "gpt-5\x00"):
+        missed = ada_client.get(home, {"q": term})
+        assert missed.status_code == 200
+        assert "There is no refused call of this id here" in text_of(missed)
+
+
 def test_the_fix_is_a_button_beside_the_refusal(
     ada_client: AccountClient, acme: Account, branch: ProductBranch, product: Product
 ) -> None:
