@@ -131,8 +131,9 @@ def flows_between(
     """
     shares: dict[UUID, int] = {}
     others: dict[UUID, int] = {}
-    for wallet in before.keys() | after.keys():
-        old, new = before.get(wallet), after.get(wallet)
+    both = [(wallet, before.get(wallet), new) for wallet, new in after.items()]
+    both += [(wallet, old, None) for wallet, old in before.items() if wallet not in after]
+    for wallet, old, new in both:
         if old is new:
             continue
         share = (new.share if new else 0) - (old.share if old else 0)
@@ -216,18 +217,18 @@ def _through(
     amounts: Mapping[UUID, int], *, spots: Mapping[UUID, Spot], source: UUID
 ) -> dict[UUID, int]:
     """Return what enters each wallet so that these amounts come from the source."""
-    levels: dict[int, dict[UUID, int]] = {}
-    for wallet, amount in amounts.items():
-        levels.setdefault(spots[wallet].depth, {})[wallet] = amount
-    flows: dict[UUID, int] = {}
-    while levels:
-        # The deepest first: what all below a wallet get goes through it as one amount.
-        for wallet, amount in levels.pop(max(levels)).items():
-            if wallet == source or not amount:
-                continue
-            flows[wallet] = amount
+    flows = {wallet: amount for wallet, amount in amounts.items() if amount}
+    flows.pop(source, None)
+    rising = flows
+    while rising:
+        # What those below a wallet get goes through it as one amount, up to the source.
+        above: dict[UUID, int] = {}
+        for wallet, amount in rising.items():
             parent = spots[wallet].parent
             assert parent is not None, "The source stands above."
-            above = levels.setdefault(spots[parent].depth, {})
             above[parent] = above.get(parent, 0) + amount
+        above.pop(source, None)
+        for wallet, amount in above.items():
+            flows[wallet] = flows.get(wallet, 0) + amount
+        rising = above
     return flows

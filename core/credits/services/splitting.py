@@ -362,7 +362,7 @@ class _Work:
             split=split_id,
             source=self._source.pk,
             total=total,
-            standing={wallet: self._standing.get(wallet) for wallet in {*wished, *leaving}},
+            standing={wallet: self._standing.get(wallet) for wallet in (*wished, *leaving)},
             wished=wished,
             leaving=leaving,
             from_source=frozenset(same.values_list("pk", flat=True)),
