@@ -89,14 +89,14 @@ class Exchange:
         self._is_gone = True
         self._incoming.put_nowait({"type": "http.disconnect"})
 
-    async def until(self, text: str, *, seconds: float = 5.0) -> None:
+    async def until(self, text: str, *, seconds: float = 60.0) -> None:
         """Wait until a text has arrived."""
         async with asyncio.timeout(seconds):
             while text.encode() not in self.answer.raw:
                 self._progress.clear()
                 await self._progress.wait()
 
-    async def done(self, *, seconds: float = 10.0) -> Answer:
+    async def done(self, *, seconds: float = 60.0) -> Answer:
         """Wait until the app has finished with the request."""
         async with asyncio.timeout(seconds):
             await self.task
