@@ -80,6 +80,20 @@ def piece_of_json(chunk: Mapping[str, Any]) -> Piece:
     )
 
 
+def piece_of_reply(reply: Reply) -> Piece:
+    """Return a whole chat answer as the one piece of a stream."""
+    return Piece(
+        [_piece_of(each) for each in reply.content["choices"]], reply.usage, reply.upstream_model
+    )
+
+
+def _piece_of(choice: Mapping[str, Any]) -> dict[str, Any]:
+    delta = {name: value for name, value in choice["message"].items() if value is not None}
+    if calls := delta.get("tool_calls"):
+        delta["tool_calls"] = [{"index": place, **call} for place, call in enumerate(calls)]
+    return {**{k: v for k, v in choice.items() if k != "message"}, "delta": delta}
+
+
 def _usage_in(chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the usage in a chunk; Groq's older ones have it in a field of their own."""
     own = chunk.get("x_groq")

@@ -206,6 +206,23 @@ async def test_events_are_read_as_the_standard_has_them(
     assert (event.input_tokens, event.output_tokens) == (9, 2)
 
 
+async def test_provider_that_answers_a_stream_as_a_whole_is_heard_and_paid(
+    client: GatewayClient, provider: Provider, ledger: FakeLedger
+) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    said = {"content": "Hello", "tool_calls": [call]}
+    provider.body = an_answer(said, usage=usage(7, 5))
+
+    answer = await client.stream("Hello", model="own").done()
+
+    assert answer.text == "Hello"
+    deltas = [each["delta"] for event in answer.events[:-1] for each in event["choices"]]
+    [called] = [one for delta in deltas for one in delta.get("tool_calls") or ()]
+    assert called == {"index": 0, **call}
+    [event] = ledger.charges
+    assert (event.input_tokens, event.output_tokens) == (7, 5)
+
+
 async def test_stream_far_beyond_its_limit_is_left_and_charged(
     client: GatewayClient, provider: Provider, ledger: FakeLedger
 ) -> None:
