@@ -98,7 +98,12 @@ def urls(site: ProductSite) -> list[URLPattern]:  # noqa: C901  one short view a
             export_href=f"{reverse(f'{home}-export')}?{_export_query(asked, wanted)}",
             reasons=decided
             and reasons_of(
-                site, decided.decision, kind=decided.kind, title=decided.title, key=decided.key
+                request,
+                site,
+                decided.decision,
+                kind=decided.kind,
+                title=decided.title,
+                key=decided.key,
             ),
             fix=fix,
             fix_href=reverse(f"{home}-fix"),

@@ -1,11 +1,17 @@
 """A decision as pages show it: each step in words, and what would flip it with the place for it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from uuid import UUID
 
+from django.http import HttpRequest
 from django.urls import reverse
 
+from core.access.permissions import may
 from core.access.rules.decisions import Change, Decision
+from core.access.scopes import scope_of
 from core.access.words import change_in_words, step_in_words, who_can_help
+from core.hierarchy.policies import rows_of_nodes
 from core.ui.product.urls import ProductSite
 
 _OF_GRANTS = frozenset({"grant", "deny", "lift"})
@@ -23,9 +29,28 @@ class Reasons:
 
 
 def reasons_of(
-    site: ProductSite, decision: Decision, *, kind: str, title: str, key: str = ""
+    request: HttpRequest,
+    site: ProductSite,
+    decision: Decision,
+    *,
+    kind: str,
+    title: str,
+    key: str = "",
 ) -> Reasons:
-    """Return a decision about one thing in words; `key` is the id of one that is granted."""
+    """Return a decision about one thing in words; `key` is the id of one that is granted.
+
+    A change has an address only for who may make it: others would be turned away there.
+    """
+    in_hand = _nodes_in_hand(request, site, decision.flip)
+    can_switch = may(request.user, site.permission("manage_llms"))
+
+    def where(change: Change) -> str:
+        if change.kind == "switch_on":
+            return reverse(f"{site.slug}:llms") if can_switch else ""
+        if change.node is None or change.node.id not in in_hand:
+            return ""
+        return _where(site, change, kind, key)
+
     return Reasons(
         title=title,
         is_allowed=decision.is_allowed,
@@ -33,10 +58,7 @@ def reasons_of(
             (_begun(step_in_words(step, title), title), step.is_allowed, step.is_decisive)
             for step in decision.trace
         ],
-        changes=[
-            (change_in_words(change, title), _where(site, change, kind, key))
-            for change in decision.flip
-        ],
+        changes=[(change_in_words(change, title), where(change)) for change in decision.flip],
         helper=who_can_help(decision),
     )
 
@@ -46,16 +68,24 @@ def _begun(sentence: str, title: str) -> str:
     return sentence if sentence.startswith(title) else sentence[:1].upper() + sentence[1:]
 
 
+def _nodes_in_hand(
+    request: HttpRequest, site: ProductSite, changes: Collection[Change]
+) -> frozenset[UUID]:
+    """Return the nodes of changes that who looks manages."""
+    if not may(request.user, site.permission("manage_access")):
+        return frozenset()
+    ids = {change.node.id for change in changes if change.node is not None}
+    rows = rows_of_nodes(site.product, scope_of(request.user, site.slug), ids)
+    return frozenset(node for node, row in rows.items() if row.can_edit)
+
+
 def _where(site: ProductSite, change: Change, kind: str, key: str) -> str:
-    """Return the page on which a change is made; empty for what others must do."""
+    """Return the page on which a node is changed; empty for what others must do."""
+    assert change.node is not None
     if change.kind in {"offer", "lift_above"}:
         return ""
     if change.kind in _OF_GRANTS:
-        assert change.node is not None
         return reverse(f"{site.slug}:share", args=(kind, key, change.node.kind, change.node.id))
-    if change.kind == "switch_on":
-        return reverse(f"{site.slug}:llms")
-    assert change.node is not None
     if kind == "feature" or change.about:
         return f"{reverse(f'{site.slug}:features')}#{change.node.id}"
     return reverse(f"{site.slug}:llm-access-node", args=(change.node.kind, change.node.id))

@@ -75,8 +75,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
             crumbs=[*crumbs, (_("Refused calls"), reverse(f"{site.slug}:refused"))],
             refusal=row,
             place=" / ".join(node.label for node in row.as_path() if node.label),
-            reasons=_reasons(site, row, row.as_decision()),
-            now=_reasons(site, row, now) if now is not None else None,
+            reasons=_reasons(request, site, row, row.as_decision()),
+            now=_reasons(request, site, row, now) if now is not None else None,
             fix=fix,
             fix_href=reverse(f"{site.slug}:effective-fix"),
             about=about,
@@ -125,8 +125,10 @@ def _now(request: HttpRequest, site: ProductSite, row: RefusedDecision) -> Decis
     return decision_now(access, row.kind, row.key, where)
 
 
-def _reasons(site: ProductSite, row: RefusedDecision, decision: Decision) -> object:
-    return reasons_of(site, decision, kind=row.kind, title=row.title, key=row.key)
+def _reasons(
+    request: HttpRequest, site: ProductSite, row: RefusedDecision, decision: Decision
+) -> object:
+    return reasons_of(request, site, decision, kind=row.kind, title=row.title, key=row.key)
 
 
 def _id(text: str) -> UUID | None:

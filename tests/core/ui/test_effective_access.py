@@ -45,6 +45,10 @@ class Page:
     def verdict(self, about: str) -> bool:
         return bool(self.ask(about).context["reasons"].is_allowed)
 
+    def places(self, about: str) -> list[str]:
+        """Return where each change is made; empty for what others must do."""
+        return [href for _said, href in self.ask(about).context["reasons"].changes]
+
     def fix(self, about: str, seen: str = "") -> Any:
         seen = seen or self.ask(about).context["seen"]
         sent = {"member": str(self.member.pk), "about": about, "seen": seen}
@@ -215,6 +219,26 @@ def test_a_branch_admin_has_buttons_for_the_own_branch_alone(
 
     assert olgas.ask(about).context["fix"] is None
     assert page.ask(about).context["fix"] is not None
+    assert (olgas.places(about), page.places(about)) == ([""], [path.removesuffix(f"{llm.pk}/")])
+
+
+def test_who_cannot_switch_llms_is_not_sent_there(
+    client_for: Callable[..., AccountClient],
+    acme: Account,
+    branch: ProductBranch,
+    product: Product,
+    page: Page,
+    llm: Llm,
+    olga: User,
+) -> None:
+    from core.access.services import switch_llm_off
+
+    with in_account(acme):
+        switch_llm_off(product=product.slug, llm_id=llm.pk, llm_name=llm.name, actor=TESTS)
+    about = f"llm:{llm.pk}"
+
+    assert page.places(about) == [f"/{product.slug}/llms/"]
+    assert Page(client_for(olga, acme), product, branch.member).places(about) == [""]
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example/", "evil", ""])
