@@ -25,7 +25,7 @@ from tests.factories.credits import (
     top_up,
 )
 from tests.factories.cycles import open_cycle, renew, set_plan
-from tests.races.ledger_guards import replace_in
+from tests.races.ledger_guards import replace_in, take_nothing_for_plain
 from tests.races.test_ledger_races import outcomes, together
 
 pytestmark = [pytest.mark.race, pytest.mark.slow]  # Threads, pauses and a copy of the database.
@@ -136,6 +136,7 @@ def test_without_looking_again_it_would_be_held_in_the_old_one(
     transactional_accounts: None, in_acme: Account
 ) -> None:
     found = _branch(rollover="none")
+    take_nothing_for_plain()
     slow_wind_down()
     replace_in(
         "20_reserve.sql",

@@ -1,6 +1,6 @@
 """LLMs: what the platform offers, at which price in credits, and which of them are on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -46,8 +46,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
         can_manage = may(request.user, site.permission("manage_llms"))
         if can_manage:
             return _marketplace(request, site)
-        mine = _usable(request, site, paths_of_user(site.product, request.user))
-        rows = [row for row in offered(request, site) if row.llm.pk in mine]
+        rows = usable_from(request, site, *paths_of_user(site.product, request.user))
         return render_page(
             request,
             "product/llms.html",
@@ -124,24 +123,32 @@ def _rules(site: ProductSite, rows: Sequence[OfferedLlm]) -> ProductAccess:
 
 def offered(request: HttpRequest, site: ProductSite) -> list[OfferedLlm]:
     """Return the offered LLMs with their prices in credits of the current account."""
-    account = request.account  # type: ignore[attr-defined]
-    factor = site.credit_factor(account.pk)
+    return _in_credits(request, site, _offers(request, site))
+
+
+def usable_from(request: HttpRequest, site: ProductSite, *places: Path) -> list[OfferedLlm]:
+    """Return the LLMs that some places may call: what the gateway lists and admits there."""
+    llms = _offers(request, site)
+    usable = _usable(request, site, places, llms)
+    return _in_credits(request, site, [llm for llm in llms if llm.pk in usable])
+
+
+def _offers(request: HttpRequest, site: ProductSite) -> list[Any]:
+    return list(site.offered_llms(request.account.pk, site.slug))  # type: ignore[attr-defined]
+
+
+def _in_credits(request: HttpRequest, site: ProductSite, llms: Iterable[Any]) -> list[OfferedLlm]:
+    factor = site.credit_factor(request.account.pk)  # type: ignore[attr-defined]
     on = access.active_llm_ids(site.slug)
-    return [
-        _row(llm, factor, is_on=llm.pk in on) for llm in site.offered_llms(account.pk, site.slug)
-    ]
+    return [_row(llm, factor, is_on=llm.pk in on) for llm in llms]
 
 
-def usable_from(request: HttpRequest, site: ProductSite, where: Path) -> list[OfferedLlm]:
-    """Return the LLMs that one place may call: what the gateway lists and admits there."""
-    usable = _usable(request, site, [where])
-    return [row for row in offered(request, site) if row.llm.pk in usable]
-
-
-def _usable(request: HttpRequest, site: ProductSite, paths: Sequence[Path]) -> frozenset[UUID]:
+def _usable(
+    request: HttpRequest, site: ProductSite, paths: Sequence[Path], llms: Iterable[Any]
+) -> frozenset[UUID]:
     """Return what may be called from at least one of some places; what has no price is refused."""
     account = request.account  # type: ignore[attr-defined]
-    priced = [llm for llm in site.offered_llms(account.pk, site.slug) if llm.prices.all()]
+    priced = [llm for llm in llms if llm.prices.all()]
     rules = access.access_of(
         site.slug,
         offered=(llm.pk for llm in priced),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from core.access.scopes import EVERYTHING
 from core.credits.caps import caps_of_all
 from core.credits.cycles import last_day_of
+from core.credits.models import Book
 from core.credits.selectors import Payer, book_of, open_cycle_of, payers_of
 from core.hierarchy.administration import givers_of
 from core.hierarchy.policies import path_of
@@ -62,7 +63,7 @@ def urls(site: ProductSite) -> list[URLPattern]:
         # Known already: nothing has to look them up again.
         member.user, place.member = request.user, member  # type: ignore[assignment]
         sources = _sources(payers_of(place.wallet_id), place)
-        since = usage.first_moment(DAYS)
+        since, book = usage.first_moment(DAYS), book_of(site.slug)
         # One's own calls, from whichever place they were made.
         own_days = usage.totals_by_day(site.slug, EVERYTHING, days=DAYS, member_id=member.pk)
         return render_page(
@@ -73,8 +74,8 @@ def urls(site: ProductSite) -> list[URLPattern]:
             place=place,
             sources=sources,
             spendable=sum(max(source.free, 0) for source in sources),
-            caps=_caps(site, place),
-            renews_on=_renews_on(site),
+            caps=_caps(book, place),
+            renews_on=_renews_on(book),
             helpers=givers_of(site.product, place),
             days=DAYS,
             totals=usage.totals(site.slug, EVERYTHING, since=since, member_id=member.pk),
@@ -110,19 +111,18 @@ def _sources(payers: list[Payer], place: Any) -> list[Source]:
     return rows
 
 
-def _caps(site: ProductSite, place: Any) -> list[CapRow]:
+def _caps(book: Book, place: Any) -> list[CapRow]:
     """Return what limits the member's calls here, whoever pays, the nearest first."""
     names = {place.pk: _("Your own"), place.organization_id: str(place.organization)}
     if place.team_id:
         names[place.team_id] = str(place.team)
-    states = caps_of_all(book_of(site.slug), names)
+    states = caps_of_all(book, names)
     order = [place.pk, place.team_id, place.organization_id]
     rows = [CapRow(state, names[state.subject], "") for state in states]
     return sorted(rows, key=lambda row: order.index(row.cap.subject))
 
 
-def _renews_on(site: ProductSite) -> date | None:
+def _renews_on(book: Book) -> date | None:
     """Return the first day of the next cycle where the account is; None if there is no other."""
-    book = book_of(site.slug)
     last = last_day_of(open_cycle_of(book).ends_at, book.time_zone)
     return last + timedelta(days=1) if last else None
