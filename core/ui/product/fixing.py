@@ -4,7 +4,7 @@ Only what lies in the hands of who looks: what the platform or the account as a 
 stays a sentence with the place for it. A fix is kept for Revert where its page keeps changes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -77,8 +77,6 @@ class Revert:
 
 def fix_of(request: HttpRequest, site: ProductSite, decided: Decided) -> Fix | None:
     """Return the change that flips a decision; None where it is not in one's own hands."""
-    if not may(request.user, site.permission("manage_access")):
-        return None
     rows = _rows(request, site, decided.decision.flip)
     abouts = {change.about for change, _row in rows}
     if len(abouts) != 1:
@@ -117,16 +115,26 @@ def _of_its_feature(decided: Decided, key: str) -> Decided:
     return replace(decided, kind="feature", key=key, title=str(known.title))
 
 
+def in_hand(
+    request: HttpRequest, site: ProductSite, changes: Collection[Change]
+) -> dict[UUID, PolicyRow]:
+    """Return the nodes of changes that who looks manages, by id."""
+    if not may(request.user, site.permission("manage_access")):
+        return {}
+    ids = {change.node.id for change in changes if change.node is not None}
+    known = rows_of_nodes(site.product, scope_of(request.user, site.slug), ids)
+    return {node: row for node, row in known.items() if row.can_edit}
+
+
 def _rows(
     request: HttpRequest, site: ProductSite, changes: tuple[Change, ...]
 ) -> list[tuple[Change, PolicyRow]]:
     """Return the nodes that changes are made in; none unless all are in one's hands."""
-    ids = {change.node.id for change in changes if change.node is not None}
-    known = rows_of_nodes(site.product, scope_of(request.user, site.slug), ids)
+    known = in_hand(request, site, changes)
     found = []
     for change in changes:
         row = known.get(change.node.id) if change.node is not None else None
-        if change.kind in _ELSEWHERE or row is None or not row.can_edit:
+        if change.kind in _ELSEWHERE or row is None:
             return []
         found.append((change, row))
     return found

@@ -1,17 +1,14 @@
 """A decision as pages show it: each step in words, and what would flip it with the place for it."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from uuid import UUID
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from core.access.permissions import may
 from core.access.rules.decisions import Change, Decision
-from core.access.scopes import scope_of
 from core.access.words import change_in_words, step_in_words, who_can_help
-from core.hierarchy.policies import rows_of_nodes
+from core.ui.product.fixing import in_hand
 from core.ui.product.urls import ProductSite
 
 _OF_GRANTS = frozenset({"grant", "deny", "lift"})
@@ -41,13 +38,13 @@ def reasons_of(
 
     A change has an address only for who may make it: others would be turned away there.
     """
-    in_hand = _nodes_in_hand(request, site, decision.flip)
+    managed = in_hand(request, site, decision.flip)
     can_switch = may(request.user, site.permission("manage_llms"))
 
     def where(change: Change) -> str:
         if change.kind == "switch_on":
             return reverse(f"{site.slug}:llms") if can_switch else ""
-        if change.node is None or change.node.id not in in_hand:
+        if change.node is None or change.node.id not in managed:
             return ""
         return _where(site, change, kind, key)
 
@@ -66,17 +63,6 @@ def reasons_of(
 def _begun(sentence: str, title: str) -> str:
     """Return a sentence with a capital letter, unless it begins with the name of the thing."""
     return sentence if sentence.startswith(title) else sentence[:1].upper() + sentence[1:]
-
-
-def _nodes_in_hand(
-    request: HttpRequest, site: ProductSite, changes: Collection[Change]
-) -> frozenset[UUID]:
-    """Return the nodes of changes that who looks manages."""
-    if not may(request.user, site.permission("manage_access")):
-        return frozenset()
-    ids = {change.node.id for change in changes if change.node is not None}
-    rows = rows_of_nodes(site.product, scope_of(request.user, site.slug), ids)
-    return frozenset(node for node, row in rows.items() if row.can_edit)
 
 
 def _where(site: ProductSite, change: Change, kind: str, key: str) -> str:
